@@ -1,0 +1,69 @@
+"""The graph as of one moment: domains, what they share with others, and what is known of each by itself.
+
+A snapshot never changes. Every relation is bipartite, domain to entity, in CSR form by domain; times are
+epoch seconds, and an edge's `first_seen` is the moment from which it could be known. An undated graph has
+all times 0 and `as_of` None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["Relation", "Snapshot"]
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """Edges of one kind. `indices[indptr[d]:indptr[d + 1]]` are the entities of domain `d`."""
+
+    name: str
+    entities: pa.Array  # [entities] the key of each: "192.0.2.1", "ns1.example.net", "AS64500"
+    indptr: NDArray[np.int64]  # [domains + 1]
+    indices: NDArray[np.int32]  # [edges]
+    first_seen: NDArray[np.int64]  # [edges] epoch seconds
+    last_seen: NDArray[np.int64]  # [edges] epoch seconds, as known at as_of
+    weight: NDArray[np.float32]  # [edges] 1 for a plain edge; damping of hubs is in here
+
+    @property
+    def edges(self) -> int:
+        """Number of edges."""
+        return len(self.indices)
+
+    def domain_of_edge(self) -> NDArray[np.int32]:
+        """Domain id of every edge, [edges]."""
+        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), np.diff(self.indptr))
+
+    def degree(self) -> NDArray[np.int64]:
+        """Domains of each entity, [entities]."""
+        return np.bincount(self.indices, minlength=len(self.entities)).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The graph at time `as_of`; ids of domains are positions in `names`."""
+
+    as_of: datetime | None
+    names: pa.Array  # [domains] canonical, unique
+    group: NDArray[np.int32]  # [domains] id of the domain's eTLD+1, into `groups`
+    groups: pa.Array  # [groups] eTLD+1
+    first_seen: NDArray[np.int64]  # [domains] epoch seconds of the first observation
+    relations: Mapping[str, Relation]
+    facts: pa.Table  # [domains] what is known of each by itself, see graph/build.py
+    labels: pa.Table  # domain (int32), verdict, category, source, known_at; only known_at <= as_of
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, names: pa.Array) -> NDArray[np.int64]:
+        """Ids of canonical names, -1 for those that the snapshot does not hold."""
+        found = pc.index_in(names, value_set=self.names)
+        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
