@@ -17,7 +17,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["Relation", "Snapshot"]
+__all__ = ["FACTS", "LABELS", "Relation", "Snapshot"]
+
+FACTS = pa.schema(  # one row a domain, null where unknown; times in epoch seconds
+    [
+        ("created", pa.int64()),  # registration; may come from a later capture, since it cannot change
+        ("updated", pa.int64()),  # this and the next five: the registration's last capture up to as_of
+        ("expires", pa.int64()),
+        ("registration_captured", pa.int64()),
+        ("dnssec", pa.bool_()),
+        ("status_count", pa.int32()),
+        ("name_server_count", pa.int32()),
+        ("last_seen", pa.int64()),  # of its own resolution records, as known at as_of
+        ("count", pa.int64()),  # observations in them
+        ("ttl_min", pa.int64()),  # seconds
+        ("popular_days", pa.int32()),  # for labels and guards only, never a feature; so are the next two
+        ("popular_rank", pa.int64()),
+        ("warning_list", pa.string()),  # MISP warning list that holds the name
+    ]
+)
+LABELS = pa.schema(
+    [
+        ("domain", pa.int32()),
+        ("verdict", pa.string()),
+        ("category", pa.string()),
+        ("source", pa.string()),
+        ("known_at", pa.int64()),  # epoch seconds
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,99 @@
+"""A snapshot from plain edge lists without dates, held in memory.
+
+For labelled graphs that come as files of nodes and edges. Domains keep the order in which they are given,
+all times are 0 and `as_of` is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.errors import UsageError
+from mithra.graph.csr import relation_from_edges
+from mithra.graph.groups import group_domains
+from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot
+
+__all__ = ["snapshot_from_edges"]
+
+
+def snapshot_from_edges(
+    names: pa.Array,
+    relations: Mapping[str, tuple[NDArray[np.int32], pa.Array]],
+    *,
+    facts: pa.Table | None = None,
+    labels: pa.Table | None = None,
+) -> Snapshot:
+    """An undated snapshot: `relations[kind] = (domain, key)`, one item an edge.
+
+    Args:
+        names: canonical names, distinct, [domains]; their order is kept.
+        relations: for each relation the positions in `names`, [edges], and the entity keys, [edges].
+        facts: columns of `FACTS`, one row a domain; columns left out are unknown.
+        labels: columns `domain` (position) and `verdict`, others of `LABELS` where there are any.
+
+    Raises:
+        UsageError: names that repeat, arrays of different length, or a domain outside of `names`.
+    """
+    names = _flat(names).cast(pa.string())
+    if names.null_count or pc.count_distinct(names).as_py() != len(names):
+        raise UsageError(
+            "names of a snapshot must be distinct and not null", hint="Canonicalise and deduplicate them"
+        )
+    group, groups = group_domains(names)
+    return Snapshot(
+        as_of=None,
+        names=names,
+        group=group,
+        groups=groups,
+        first_seen=np.zeros(len(names), dtype=np.int64),
+        relations={
+            kind: _undated(kind, domain, _flat(keys), len(names))
+            for kind, (domain, keys) in relations.items()
+        },
+        facts=_filled(facts, FACTS, len(names)),
+        labels=_labels(labels, len(names)),
+    )
+
+
+def _undated(kind: str, domain: NDArray[np.int32], keys: pa.Array, domains: int) -> Relation:
+    no_time = np.zeros(len(keys), dtype=np.int64)
+    return relation_from_edges(
+        kind, np.asarray(domain, dtype=np.int32), keys, no_time, no_time, domains=domains
+    )
+
+
+def _labels(labels: pa.Table | None, domains: int) -> pa.Table:
+    if labels is None:
+        return LABELS.empty_table()
+    missing = {"domain", "verdict"} - set(labels.column_names)
+    if missing:
+        raise UsageError("labels lack a column", value=", ".join(sorted(missing)))
+    ids = labels["domain"].to_numpy()
+    if len(ids) and (ids.min() < 0 or ids.max() >= domains):
+        raise UsageError("a label names a domain that does not exist", value=int(ids.max()))
+    filled = _filled(labels, LABELS, len(labels))
+    known_at = pc.fill_null(filled["known_at"], 0)
+    return filled.set_column(filled.schema.get_field_index("known_at"), LABELS.field("known_at"), known_at)
+
+
+def _filled(table: pa.Table | None, schema: pa.Schema, rows: int) -> pa.Table:
+    """The table in the schema's columns, null where it has none; columns of its own are kept behind."""
+    given = table if table is not None else pa.table({})
+    if table is not None and table.num_rows != rows:
+        raise UsageError(
+            "facts need one row a domain", value=table.num_rows, hint=f"There are {rows} domains"
+        )
+    columns = {
+        f.name: given[f.name].cast(f.type) if f.name in given.column_names else pa.nulls(rows, f.type)
+        for f in schema
+    }
+    return pa.table({**columns, **{n: given[n] for n in given.column_names if n not in columns}})
+
+
+def _flat(array: pa.Array) -> pa.Array:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
