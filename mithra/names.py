@@ -58,7 +58,6 @@ CHUNK_ROWS = 1 << 17
 
 _DOT, _STAR = ord("."), ord("*")
 _OTHER = re.compile(r"[^a-z0-9_.-]")
-_BOUNDARY_BYTES = 64  # labels can only be too long in names longer than this
 
 # Byte classes of the fast path: 0 as it should be, 1 a dot, 2 upper case, 3 needs a look of its own.
 _CLASS = bytes(
@@ -246,6 +245,7 @@ def _canonical_chunk(chunk: pa.StringArray) -> Canonical:
     classes = np.frombuffer(data.tobytes().translate(_CLASS), np.uint8)
     dotted = _byte_at(data, ends - 1, ends > begins) == _DOT
     slow = _needs_look(data, classes, begins, ends - dotted)
+    slow |= _long_label(chunk, ends - dotted - begins)
     names, wildcard, reason = chunk, np.zeros(len(chunk), bool), None
     if (dotted & ~slow).any():
         names = pc.ascii_rtrim(names, characters=".")
@@ -288,7 +288,7 @@ def _needs_look(
 ) -> NDArray[np.bool_]:
     """Rows, one dot at the end not counted, that byte operations alone do not settle: [rows]."""
     lengths = ends - begins
-    slow = (lengths <= 0) | (lengths >= _BOUNDARY_BYTES)
+    slow = (lengths <= 0) | (lengths > MAX_OCTETS)
     last = _byte_at(data, ends - 1, lengths > 0)
     slow |= (last >= ord("0")) & (last <= ord("9"))
     slow |= last == _DOT
@@ -297,6 +297,14 @@ def _needs_look(
     odd = np.concatenate([np.flatnonzero(classes == 3), np.flatnonzero(dots[1:] & dots[:-1])])
     slow[np.searchsorted(begins, odd, side="right") - 1] = True
     return slow
+
+
+def _long_label(chunk: pa.StringArray, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    found = (lengths > MAX_LABEL_OCTETS) & (lengths <= MAX_OCTETS)
+    if found.any():
+        some = pc.match_substring_regex(chunk.filter(pa.array(found)), rf"[^.]{{{MAX_LABEL_OCTETS + 1}}}")
+        found[found] = some.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _examine(name: str) -> tuple[str | None, bool, str | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,12 +79,13 @@ class SuffixList:
         parts = [self._cut(chunk, extra, private) for chunk in _chunks(names)]
         return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
 
-    def exact(self, names: pa.Array, *, private: bool = True) -> pa.Array:
+    def exact(self, names: pa.Array, *, private: bool = True) -> pa.BooleanArray:
         """Whether each canonical name is itself a public suffix; null stays null."""
-        parts = [_Labels.of(chunk) for chunk in _chunks(names)]
-        whole = [self._match(labels, private) >= labels.count for labels in parts]
-        found = np.concatenate(whole) if whole else np.empty(0, bool)
-        return pa.array(found, mask=~_valid(names))
+        return _flags(names, lambda labels: self._match(labels, private) >= labels.count)
+
+    def above(self, names: pa.Array) -> pa.BooleanArray:
+        """Whether public suffixes lie below each name (`amazonaws.com`): its subtree holds strangers."""
+        return _flags(names, self._above)
 
     def _cut(self, chunk: pa.Array, extra: int, private: bool) -> pa.Array:
         labels = _Labels.of(chunk)
@@ -93,24 +94,43 @@ class SuffixList:
         return labels.tail(np.where(enough, keep, 0), ~enough)
 
     def _match(self, labels: _Labels, private: bool) -> NDArray[np.int32]:
-        """Walk the trie from each name's last label; all rows go one label deeper together."""
+        """Depth of the longest rule; an exception prevails, `*` is the default (publicsuffix.org/list/)."""
         sections = np.uint8(_ICANN | _PRIVATE if private else _ICANN)
-        ids = pc.fill_null(pc.index_in(labels.flat, value_set=self.labels), -1).to_numpy(zero_copy_only=False)
         best = np.ones(len(labels.count), np.int32)
-        rows = np.flatnonzero(labels.count > 0)
+        excepted = np.zeros(len(best), np.int32)
+        for depth, rows, nodes, children in self._walk(labels):
+            best[rows[(self.wildcard[nodes] & sections) != 0]] = depth
+            known = children >= 0
+            rows, children = rows[known], children[known]
+            best[rows[(self.rule[children] & sections) != 0]] = depth
+            excepted[rows[(self.exception[children] & sections) != 0]] = depth - 1
+        return np.where(excepted > 0, excepted, best)
+
+    def _above(self, labels: _Labels) -> NDArray[np.bool_]:
+        inner = self.wildcard != 0
+        inner[self.edge_keys // len(self.labels)] = True
+        above = np.zeros(len(labels.count), bool)
+        for depth, rows, _, children in self._walk(labels):
+            whole = (labels.count[rows] == depth) & (children >= 0)
+            above[rows[whole]] = inner[children[whole]]
+        return above
+
+    def _walk(
+        self, labels: _Labels
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Depth, rows still on the trie, their node above that depth, and the child there (-1 for none)."""
+        ids = pc.index_in(labels.flat, value_set=self.labels)
+        ids = pc.fill_null(ids, -1).to_numpy(zero_copy_only=False)
+        count = labels.count
+        rows = np.flatnonzero(count > 0)
         nodes = np.zeros(len(rows), np.int64)
         depth = 0
         while len(rows):
             depth += 1
-            best[rows[(self.wildcard[nodes] & sections) != 0]] = depth
             children = self._children(nodes, ids[labels.first[rows + 1] - depth])
-            rows, children = rows[children >= 0], children[children >= 0]
-            best[rows[(self.rule[children] & sections) != 0]] = depth
-            ends = (self.exception[children] & sections) != 0
-            best[rows[ends]] = depth - 1
-            on = ~ends & (labels.count[rows] > depth)
+            yield depth, rows, nodes, children
+            on = (children >= 0) & (count[rows] > depth)
             rows, nodes = rows[on], children[on]
-        return best
 
     def _children(self, nodes: NDArray[np.int64], label_ids: NDArray[np.int32]) -> NDArray[np.int64]:
         """Child node of each (node, label), -1 where the trie ends (for most names, early)."""
@@ -184,6 +204,11 @@ def _chunks(names: pa.Array) -> Iterator[pa.Array]:
         yield names.slice(start, CHUNK_ROWS)
 
 
+def _flags(names: pa.Array, of: Callable[[_Labels], NDArray[np.bool_]]) -> pa.BooleanArray:
+    parts = [of(_Labels.of(chunk)) for chunk in _chunks(names)]
+    return pa.array(np.concatenate(parts) if parts else np.empty(0, bool), mask=~_valid(names))
+
+
 def _valid(names: pa.Array) -> NDArray[np.bool_]:
     return np.asarray(pc.is_valid(names).to_numpy(zero_copy_only=False), dtype=bool)
 
@@ -199,6 +224,10 @@ def _build(text: str, path: str | Path) -> SuffixList:
     trie = _Trie()
     for line, rule, section in _rules(text, path):
         trie.add(rule, section, path, line)
+    if not trie.rules:
+        raise FormatError(
+            "a public suffix list without a rule", file=path, hint="The download may be cut short"
+        )
     digest = hashlib.sha256(text.encode()).hexdigest()
     stated = _VERSION.search(text)
     vocabulary = {label: number for number, label in enumerate(sorted({label for _, label in trie.edges}))}
