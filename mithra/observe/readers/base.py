@@ -1,0 +1,218 @@
+"""What every reader is made of: a source of bytes, options, and the two things that it yields.
+
+A reader yields `Rows` for a table and `Rejects` for records that it sets aside. It never raises for a bad
+record; it raises FormatError for a file that is not what it claims to be, and then nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from mithra.errors import FormatError, InputError
+
+__all__ = ["Options", "Reader", "Rejects", "Rows", "Source", "excerpt"]
+
+EXCERPT_CHARS = 200
+SAMPLE_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
+LINES_PER_BATCH = 1 << 16
+
+_DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
+_MAGIC = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf": "7-zip",
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Records of one table. `data` has columns of the table's schema; those it lacks are null."""
+
+    table: str
+    data: pa.RecordBatch | pa.Table
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Records set aside, as parallel lists."""
+
+    lines: list[int | None]  # from 1; None where the record has no line of its own
+    reasons: list[str]
+    excerpts: list[str]
+
+    @classmethod
+    def one(cls, line: int | None, reason: str, record: object) -> Rejects:
+        """A single record."""
+        return cls([line], [reason], [excerpt(record)])
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller states about a file.
+
+    Attributes:
+        source: who said it; default the record's own statement, then the file's stem.
+        verdict: of labels, nefarious or benign.
+        category: of labels, where the record has none.
+        known_at: date of the file, for records without one of their own.
+        columns: our column to theirs, for generic CSV, JSONL and Parquet.
+        table: where generic records go.
+        now: records dated later are set aside.
+    """
+
+    source: str | None = None
+    verdict: str | None = None
+    category: str | None = None
+    known_at: datetime | None = None
+    columns: Mapping[str, str] | None = None
+    table: str | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def now_seconds(self) -> int:
+        """`now` in epoch seconds."""
+        return int(self.now.timestamp())
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read: its path, how it is packed, and its first bytes unpacked."""
+
+    path: Path
+    gzipped: bool = False
+
+    @classmethod
+    def at(cls, path: Path) -> Source:
+        """Look at a file's first bytes.
+
+        Raises:
+            FormatError: empty, or packed with something other than gzip.
+            InputError: it cannot be opened.
+        """
+        try:
+            with path.open("rb") as file:
+                head = file.read(8)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        if not head:
+            raise FormatError("the file is empty", file=path, hint="Leave it out, or fetch it again")
+        for magic, packer in _MAGIC.items():
+            if head.startswith(magic):
+                raise FormatError(f"packed with {packer}", file=path, hint="Unpack it, or pack it with gzip")
+        return cls(path, gzipped=head.startswith(b"\x1f\x8b"))
+
+    @property
+    def name(self) -> str:
+        """The file's path as text."""
+        return str(self.path)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without endings and a date at its end, else its folder's: the default source."""
+        return _DATE_AT_END.sub("", self.path.name.split(".")[0]) or self.path.parent.name or self.path.name
+
+    def verify(self) -> None:
+        """Unpack everything once; raises FormatError where gzip data ends early or is damaged."""
+        with self.open() as stream:
+            while stream.read(CHUNK_BYTES):
+                pass
+
+    def open(self) -> BinaryIO:
+        """The unpacked bytes as a stream. Reading it raises FormatError where gzip data ends early."""
+        file = self.path.open("rb")
+        if not self.gzipped:
+            return file
+        return cast(BinaryIO, io.BufferedReader(_Gunzip(file, self.path), CHUNK_BYTES))
+
+    @cached_property
+    def sample(self) -> bytes:
+        """The first 64 KiB, unpacked."""
+        with self.open() as stream:
+            return stream.read(SAMPLE_BYTES)
+
+    def lines(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Lines without their ends, in batches: (number of the batch's first line, lines).
+
+        A line over 1 MiB comes out as its first MiB, so that memory stays bounded; `too_long` tells.
+        """
+        number, batch = 1, list[bytes]()
+        with self.open() as stream:
+            while line := stream.readline(MAX_LINE_BYTES + 1):
+                if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
+                    _skip_line(stream)
+                batch.append(line.rstrip(b"\r\n"))
+                if len(batch) == LINES_PER_BATCH:
+                    yield number, batch
+                    number, batch = number + len(batch), []
+        if batch:
+            yield number, batch
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format. `version` goes up whenever the same bytes would give other rows."""
+
+    name: str
+    version: int
+    tables: tuple[str, ...]
+    sniff: Callable[[bytes], bool]  # on the first 64 KiB
+    read: Callable[[Source, Options], Iterator[Rows | Rejects]]
+
+    @property
+    def id(self) -> str:
+        """Name and version, as recorded with each ingest."""
+        return f"{self.name}-{self.version}"
+
+
+class _Gunzip(io.RawIOBase):
+    """gzip.GzipFile whose complaints are FormatErrors that name the file."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file, self._path = file, path
+        self._gzip = gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
+        try:
+            return self._gzip.readinto(buffer)
+        except (EOFError, OSError, zlib.error) as error:
+            raise FormatError(
+                f"the gzip data is cut short or damaged ({error})",
+                file=self._path,
+                hint="Fetch the file again",
+            ) from error
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def excerpt(record: object) -> str:
+    """A record shortened to 200 characters and escaped, safe to print."""
+    if isinstance(record, bytes):
+        record = record[: EXCERPT_CHARS * 4].decode("utf-8", "backslashreplace")
+    text = str(record)[: EXCERPT_CHARS + 1]
+    shown = text if len(text) <= EXCERPT_CHARS else f"{text[:EXCERPT_CHARS]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+        pass

@@ -1,0 +1,185 @@
+"""Column checks that readers share: dates, resolutions. Arrow columns in; kept rows and reasons out."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.names import canonicalize
+
+__all__ = ["canonical_addresses", "first_reason", "resolutions", "seconds_to_time"]
+
+MAX_RDATA_CHARS = 4096
+MICROSECONDS = 1_000_000
+
+_NAME_TYPES = {"NS", "CNAME", "DNAME", "PTR"}
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
+_RRTYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
+
+
+def resolutions(
+    name: pa.Array, rrtype: pa.Array, rdata: pa.Array, first: pa.Array, last: pa.Array, *, now: int
+) -> tuple[pa.Table, pa.Array]:
+    """Canonical name, rrtype, rdata, first_seen and last_seen of some RRs, and why rows are refused.
+
+    Args:
+        name, rrtype, rdata: strings as the source spells them, one rdata a row.
+        first, last: int64 epoch seconds.
+        now: epoch seconds; later dates are refused.
+
+    Returns:
+        Columns of table resolutions for all rows, and the reason of each, null where it is kept.
+    """
+    names = canonicalize(name)
+    types = rrtype.dictionary_encode() if not pa.types.is_dictionary(rrtype.type) else rrtype
+    kinds, kind_reason = _rrtypes(types.dictionary)
+    codes = types.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    values, value_reason = _rdata(rdata, codes, kinds)
+    missing = pc.is_null(rrtype)
+    reasons = [
+        names.reason,
+        pc.if_else(missing, "no_rrtype", kind_reason.take(types.indices)),
+        value_reason,
+        date_reason(first, now),
+        date_reason(last, now),
+        pc.if_else(pc.less(last, first), "last_seen_before_first_seen", None),
+    ]
+    table = pa.table(
+        {
+            "name": names.names,
+            "rrtype": pa.DictionaryArray.from_arrays(types.indices, pa.array(kinds, pa.string())),
+            "rdata": values,
+            "first_seen": seconds_to_time(first, now),
+            "last_seen": seconds_to_time(last, now),
+        }
+    )
+    return table, first_reason(reasons)
+
+
+def first_reason(reasons: list[pa.Array]) -> pa.Array:
+    """The first reason of each row, null where there is none."""
+    present = [reason for reason in reasons if reason.null_count < len(reason)]
+    return pc.coalesce(*present) if present else pa.nulls(len(reasons[0]), pa.string())
+
+
+def date_reason(seconds: pa.Array, now: int) -> pa.Array:
+    """Why a date is refused: missing, not after 1970, or later than now."""
+    fine = pc.and_(pc.greater(seconds, 0), pc.less_equal(seconds, now))
+    if pc.all(fine, skip_nulls=False).as_py():
+        return pa.nulls(len(seconds), pa.string())
+    late = pc.if_else(pc.greater(seconds, now), "date_in_future", "date_not_after_1970")
+    return pc.if_else(fine, pa.scalar(None, pa.string()), late).fill_null("no_date")
+
+
+def seconds_to_time(seconds: pa.Array, now: int) -> pa.Array:
+    """Epoch seconds as UTC timestamps; null outside (0, now]."""
+    numbers = pc.min_element_wise(seconds, pa.scalar(now, pa.int64()), skip_nulls=False)
+    return pc.multiply(numbers, MICROSECONDS).cast(pa.timestamp("us", tz="UTC"))
+
+
+def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Array:
+    """IPv4 or IPv6 addresses in their one text form, null for what is none."""
+    words = values.dictionary_encode()
+    done = pa.array([_address(word, family) for word in words.dictionary.to_pylist()], pa.string())
+    return done.take(words.indices)
+
+
+def _address(word: str | None, family: socket.AddressFamily) -> str | None:
+    try:
+        return None if word is None else socket.inet_ntop(family, socket.inet_pton(family, word.strip()))
+    except (OSError, ValueError):
+        return None
+
+
+def _rrtypes(words: pa.Array) -> tuple[list[str | None], pa.Array]:
+    kinds = [_rrtype(word) for word in words.to_pylist()]
+    return kinds, pa.array([None if kind else "bad_rrtype" for kind in kinds], pa.string())
+
+
+def _rrtype(word: str | None) -> str | None:
+    import dns.rdatatype
+
+    text = (word or "").strip().upper()
+    if text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16:
+        return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(int(text)))
+    return text if _RRTYPE.fullmatch(text) else None
+
+
+def _rdata(values: pa.Array, codes: NDArray[Any], kinds: list[str | None]) -> tuple[pa.Array, pa.Array]:
+    """Canonical rdata by rrtype. Each type's rows are taken out, done at once and put back."""
+    done, reasons, places = [], [], []
+    for code in range(-1, len(kinds)):
+        at = np.flatnonzero(codes == code)
+        if not len(at):
+            continue
+        part = values if len(at) == len(values) else values.take(pa.array(at))
+        kept, reason = _of_type(kinds[code] if code >= 0 else None)(part)
+        missing = pc.if_else(pc.is_null(part), "no_rdata", pa.scalar(None, pa.string()))
+        done.append(kept)
+        reasons.append(first_reason([missing, reason]))
+        places.append(at)
+    if not places:
+        return values, pa.nulls(0, pa.string())
+    back = np.empty(len(values), dtype=np.int64)
+    back[np.concatenate(places)] = np.arange(len(values))
+    order = pa.array(back)
+    reason = pa.concat_arrays(reasons)
+    nothing = reason.null_count == len(reason)
+    return pa.concat_arrays(done).take(order), reason if nothing else reason.take(order)
+
+
+def _of_type(kind: str | None) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]]:
+    if kind == "A":
+        return _ipv4
+    if kind == "AAAA":
+        return _ipv6
+    if kind in _NAME_TYPES:
+        return _host
+    return {"MX": _exchange, "SOA": _lower}.get(kind or "", _text)
+
+
+def _ipv4(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    plain = pc.match_substring_regex(values, _IPV4)
+    if pc.all(plain, skip_nulls=False).as_py():
+        return values, pa.nulls(len(values), pa.string())
+    kept = pc.if_else(plain, values, canonical_addresses(values, socket.AF_INET))
+    return kept, _where_null(kept, "bad_ipv4")
+
+
+def _ipv6(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    kept = canonical_addresses(values, socket.AF_INET6)
+    return kept, _where_null(kept, "bad_ipv6")
+
+
+def _host(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    found = canonicalize(values)
+    return found.names, pc.binary_join_element_wise("rdata", found.reason, "_")
+
+
+def _exchange(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The mail server; its preference is dropped. `0 .` says that there is none (RFC 7505)."""
+    host = pc.replace_substring_regex(values, r"^\s*[0-9]+\s+", "")
+    found, reason = _host(host)
+    return found, pc.if_else(pc.equal(host, "."), "null_mx", reason)
+
+
+def _lower(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    kept, reason = _text(values)
+    return pc.utf8_lower(kept), reason
+
+
+def _text(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    long = pc.greater(pc.utf8_length(values), MAX_RDATA_CHARS)
+    return values, pc.if_else(long, "rdata_too_long", pa.scalar(None, pa.string()))
+
+
+def _where_null(values: pa.Array, reason: str) -> pa.Array:
+    return pc.if_else(pc.is_null(values), reason, pa.scalar(None, pa.string()))

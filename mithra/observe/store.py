@@ -1,0 +1,218 @@
+"""One Delta table of a workspace: append once, look up what was appended, list its files.
+
+Data files are written beside the log first and become part of the table by one commit, so a reader never
+sees half of them. A transaction id alone does not make an append idempotent (two commits with the same id
+both succeed when each comes from a fresh table object), so the look-up and the append go through the same
+object: a rival's commit in between raises CommitFailedError, and we reopen and look again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, CommitProperties, Transaction
+
+from mithra.errors import WorkspaceError
+from mithra.schema import table_schema
+
+__all__ = ["DataFile", "DataWriter", "TableStore"]
+
+COMMIT_TRIES = 20
+ROW_GROUP_ROWS = 1 << 19  # rows buffered in memory before they go to disk
+SECONDS_BETWEEN_TRIES = 0.05
+_PLAIN_COLUMNS = {"first_seen", "last_seen", "created", "updated", "expires", "count", "start", "end"}
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A finished Parquet file that no commit has named yet."""
+
+    path: Path
+    rows: int
+
+
+class TableStore:
+    """The Delta table `name` under `folder`, which need not exist yet."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name, self.folder = name, folder / name
+        self._table: DeltaTable | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the table has been created."""
+        return (self.folder / "_delta_log").is_dir()
+
+    @property
+    def version(self) -> int:
+        """Latest version, -1 where the table does not exist."""
+        return self._refreshed().version() if self.exists else -1
+
+    def holds(self, ingest_id: str) -> bool:
+        """Whether the append `ingest_id` has been committed."""
+        return self.exists and self._refreshed().transaction_version(ingest_id) is not None
+
+    def files(self, version: int | None = None) -> list[Path]:
+        """Data files at a version (default: latest). Delta percent-encodes URIs; these are decoded."""
+        if not self.exists or (version is not None and version < 0):
+            return []
+        table = self._refreshed() if version is None else DeltaTable(self._uri, version=version)
+        return sorted(_decoded(uri) for uri in table.file_uris())
+
+    def append(self, files: Mapping[str, DataFile | None]) -> None:
+        """Commit the data files of some ingests, each once however often it is tried.
+
+        Args:
+            files: data file by ingest id; None for an ingest that brought this table no rows.
+        """
+        self._create()
+        for _ in range(COMMIT_TRIES):
+            table = self._refreshed()
+            missing = {key: file for key, file in files.items() if table.transaction_version(key) is None}
+            if not missing:
+                return
+            try:
+                self._commit(table, missing)
+                return
+            except CommitFailedError:
+                self._table = None
+                time.sleep(SECONDS_BETWEEN_TRIES)
+        raise WorkspaceError(
+            f"gave up after {COMMIT_TRIES} commits to table {self.name} that other writers overtook",
+            file=self.folder,
+            hint="Run the same ingest again; what was committed is not read twice",
+        )
+
+    def _commit(self, table: DeltaTable, files: Mapping[str, DataFile | None]) -> None:
+        table.create_write_transaction(
+            [_add_action(file) for file in files.values() if file is not None],
+            "append",
+            table_schema(self.name),
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(key, 1) for key in files], max_commit_retries=COMMIT_TRIES
+            ),
+        )
+
+    def _create(self) -> None:
+        if not self.exists:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            DeltaTable.create(
+                self._uri,
+                table_schema(self.name),
+                mode="ignore",
+                configuration={"delta.appendOnly": "true"},
+            )
+
+    def _refreshed(self) -> DeltaTable:
+        if self._table is None:
+            self._table = DeltaTable(self._uri)
+        else:
+            self._table.update_incremental()
+        return self._table
+
+    @property
+    def _uri(self) -> str:
+        return self.folder.absolute().as_uri()
+
+
+class DataWriter:
+    """Streams record batches of one table and one ingest into a Parquet file in the table's folder."""
+
+    def __init__(self, folder: Path, table: str, ingest_id: str) -> None:
+        self._schema = table_schema(table)
+        self._path = folder / table / f"{ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
+        self._id = ingest_id
+        self._writer: pq.ParquetWriter | None = None
+        self._buffer: list[pa.RecordBatch] = []
+        self._buffered = self.rows = 0
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Add rows; columns that the batch lacks become null, `ingest_id` is filled in."""
+        for part in [batch] if isinstance(batch, pa.RecordBatch) else batch.to_batches():
+            self._buffer.append(self._complete(part))
+            self._buffered += part.num_rows
+            self.rows += part.num_rows
+        if self._buffered >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> DataFile | None:
+        """Finish the file; None where nothing was written."""
+        self._flush()
+        if self._writer is None:
+            return None
+        self._writer.close()
+        return DataFile(self._path, self.rows)
+
+    def discard(self) -> None:
+        """Throw the unfinished file away."""
+        self._buffer.clear()
+        if self._writer is not None:
+            self._writer.close()
+            self._path.unlink(missing_ok=True)
+
+    def _complete(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = []
+        for field in self._schema:
+            if field.name == "ingest_id":
+                columns.append(_constant(self._id, batch.num_rows))
+            elif field.name in batch.schema.names:
+                column = batch.column(field.name)
+                keep = pa.types.is_dictionary(column.type) and column.type.value_type == field.type
+                columns.append(column if keep else column.cast(field.type))
+            else:
+                columns.append(pa.nulls(batch.num_rows, field.type))
+        return pa.RecordBatch.from_arrays(columns, names=self._schema.names)
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        batches, self._buffer, self._buffered = self._buffer, [], 0
+        table = pa.Table.from_batches(batches) if _same(batches) else _plain_table(batches, self._schema)
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="snappy",
+                store_schema=False,
+                use_dictionary=[name for name in self._schema.names if name not in _PLAIN_COLUMNS],
+            )
+        self._writer.write_table(table.cast(self._writer.schema), row_group_size=ROW_GROUP_ROWS)
+
+
+def _constant(value: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value]))
+
+
+def _same(batches: Iterable[pa.RecordBatch]) -> bool:
+    return len({batch.schema for batch in batches}) == 1
+
+
+def _plain_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    plain = schema.remove_metadata()
+    return pa.concat_tables([pa.Table.from_batches([batch]).cast(plain) for batch in batches])
+
+
+def _add_action(file: DataFile) -> AddAction:
+    return AddAction(
+        path=file.path.name,
+        size=file.path.stat().st_size,
+        partition_values={},
+        modification_time=time.time_ns() // 1_000_000,
+        data_change=True,
+        stats=json.dumps({"numRecords": file.rows}),
+    )
+
+
+def _decoded(uri: str) -> Path:
+    return Path(unquote(urlparse(uri).path if uri.startswith("file:") else uri))
