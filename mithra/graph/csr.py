@@ -1,10 +1,13 @@
-"""From loose edges to a relation: duplicates merged, sorted by domain then entity, hubs damped.
+"""Edges as columns: from what a frame delivers, in any order, to a relation in CSR form.
 
-In go parallel arrays, one item an edge, in any order; out comes a `Relation`. The same edges in another
-order give the same bytes.
+`encode` gives entities ids in byte order of their keys, `merged` makes one edge of all with the same domain
+and entity, `capped` bounds a domain's edges, `to_relation` damps hubs and indexes by domain. The same edges
+in another order give the same bytes at the end.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +18,42 @@ from mithra.errors import UsageError
 from mithra.graph.hubs import damping
 from mithra.graph.snapshot import Relation
 
-__all__ = ["relation_from_edges", "sorted_dictionary"]
+__all__ = [
+    "Edges",
+    "capped",
+    "encode",
+    "merged",
+    "relation_from_edges",
+    "sorted_dictionary",
+    "to_relation",
+    "with_entities",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Edges of one relation; all arrays [edges] but `entities`."""
+
+    domain: NDArray[np.int32]
+    entity: NDArray[np.int32]
+    entities: pa.Array  # [entities] distinct keys
+    first_seen: NDArray[np.int64]  # epoch seconds
+    last_seen: NDArray[np.int64]  # epoch seconds
+    count: NDArray[np.int64] | None = None  # observations, where they are kept
+
+    def __len__(self) -> int:
+        return len(self.domain)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Edges:
+        """The edges at these positions."""
+        return replace(
+            self,
+            domain=self.domain[rows],
+            entity=self.entity[rows],
+            first_seen=self.first_seen[rows],
+            last_seen=self.last_seen[rows],
+            count=None if self.count is None else self.count[rows],
+        )
 
 
 def relation_from_edges(
@@ -29,16 +67,12 @@ def relation_from_edges(
 ) -> Relation:
     """The relation of these edges, all arguments [edges]; entities are the distinct keys, sorted.
 
-    Edges of the same domain and key become one: the earliest first_seen and the latest last_seen.
-
     Raises:
         UsageError: arrays of different length, a null key, or a domain outside `range(domains)`.
     """
     lengths = {len(domain), len(keys), len(first_seen), len(last_seen)}
     if len(lengths) > 1:
-        raise UsageError(
-            f"edges of relation {name!r} come in arrays of different length", value=sorted(lengths)
-        )
+        raise UsageError(f"edges of {name!r} come in arrays of different length", value=sorted(lengths))
     if keys.null_count:
         raise UsageError(f"relation {name!r} has edges without an entity key", value=keys.null_count)
     if len(domain) and (int(domain.min()) < 0 or int(domain.max()) >= domains):
@@ -48,52 +82,107 @@ def relation_from_edges(
             hint=f"Domains are positions 0 to {domains - 1}",
         )
     entity, entities = sorted_dictionary(keys)
-    order = np.lexsort((entity, domain))
-    domain, entity = domain[order], entity[order]
-    starts = np.flatnonzero(_changes(domain) | _changes(entity))
-    first = np.minimum.reduceat(first_seen[order], starts) if len(starts) else first_seen[:0]
-    last = np.maximum.reduceat(last_seen[order], starts) if len(starts) else last_seen[:0]
-    return csr(name, domain[starts], entity[starts], entities, first, last, domains=domains)
+    return to_relation(name, merged(Edges(domain, entity, entities, first_seen, last_seen)), domains)
 
 
-def csr(
-    name: str,
-    domain: NDArray[np.int32],
-    entity: NDArray[np.int32],
-    entities: pa.Array,
-    first_seen: NDArray[np.int64],
-    last_seen: NDArray[np.int64],
-    *,
-    domains: int,
-) -> Relation:
-    """The relation of edges that are already distinct and sorted by (domain, entity)."""
-    indptr = np.zeros(domains + 1, dtype=np.int64)
-    np.cumsum(np.bincount(domain, minlength=domains), out=indptr[1:])
-    degree = np.bincount(entity, minlength=len(entities))
-    return Relation(
-        name=name,
+def encode(edges: pa.Table) -> Edges:
+    """Edges of a table `domain, entity, first_seen, last_seen` and, where it has it, `count`."""
+    entity, entities = sorted_dictionary(edges["entity"])
+    return Edges(
+        domain=edges["domain"].to_numpy().astype(np.int32, copy=False),
+        entity=entity,
         entities=entities,
-        indptr=indptr,
-        indices=entity.astype(np.int32, copy=False),
-        first_seen=first_seen.astype(np.int64, copy=False),
-        last_seen=last_seen.astype(np.int64, copy=False),
-        weight=damping(degree)[entity],
+        first_seen=edges["first_seen"].to_numpy(),
+        last_seen=edges["last_seen"].to_numpy(),
+        count=edges["count"].to_numpy() if "count" in edges.column_names else None,
     )
 
 
 def sorted_dictionary(keys: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
     """Ids of the keys, [n], and the distinct keys in byte order."""
-    if isinstance(keys, pa.ChunkedArray):
-        keys = keys.combine_chunks()
-    encoded = pc.dictionary_encode(keys.cast(pa.string()))
-    order = pc.array_sort_indices(encoded.dictionary).to_numpy()
+    ids, distinct = dictionary(keys)
+    order = pc.array_sort_indices(distinct).to_numpy()
+    return ranks(order)[ids], distinct.take(pa.array(order))
+
+
+def dictionary(keys: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
+    """Ids of the keys, [n], and the distinct keys in order of appearance."""
+    encoded = pc.dictionary_encode(keys if isinstance(keys, pa.ChunkedArray) else pa.chunked_array([keys]))
+    if encoded.num_chunks == 0:
+        return np.empty(0, dtype=np.int32), pa.array([], keys.type)
+    ids = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks])
+    return ids.astype(np.int32, copy=False), encoded.chunk(encoded.num_chunks - 1).dictionary
+
+
+def ranks(order: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Where each item stands in an ordering of all items, [n]."""
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[encoded.indices.to_numpy(zero_copy_only=False)], encoded.dictionary.take(order)
+    return rank
 
 
-def _changes(sorted_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """True where a new run of equal ids begins, [n]."""
-    change = np.ones(len(sorted_ids), dtype=np.bool_)
-    change[1:] = sorted_ids[1:] != sorted_ids[:-1]
-    return change
+def merged(edges: Edges) -> Edges:
+    """Distinct edges, sorted by domain then entity: earliest first_seen, latest last_seen, highest count.
+
+    The highest count and not the sum: a source tells the same record again with every export.
+    """
+    if not len(edges):
+        return edges
+    key = edges.domain.astype(np.int64) * len(edges.entities) + edges.entity
+    if np.any(key[1:] < key[:-1]):
+        order = np.argsort(key)
+        key, edges = key[order], edges.take(order)
+    new = np.ones(len(key), dtype=np.bool_)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    if new.all():
+        return edges
+    starts = np.flatnonzero(new)
+    return replace(
+        edges,
+        domain=edges.domain[starts],
+        entity=edges.entity[starts],
+        first_seen=np.minimum.reduceat(edges.first_seen, starts),
+        last_seen=np.maximum.reduceat(edges.last_seen, starts),
+        count=None if edges.count is None else np.maximum.reduceat(edges.count, starts),
+    )
+
+
+def capped(edges: Edges, most: int) -> tuple[Edges, int]:
+    """At most that many edges a domain, those seen first (ties: lower entity id), and how many were dropped.
+
+    In and out distinct and sorted.
+    """
+    degree = np.bincount(edges.domain) if len(edges) else np.zeros(0, dtype=np.int64)
+    if not np.any(degree > most):
+        return edges, 0
+    order = np.lexsort((edges.entity, edges.first_seen, edges.domain))
+    start = np.repeat(np.cumsum(degree) - degree, degree)
+    kept = np.sort(order[np.arange(len(edges)) - start < most])
+    return edges.take(kept), len(edges) - len(kept)
+
+
+def with_entities(edges: Edges, entity_of: NDArray[np.int32], entities: pa.Array) -> Edges:
+    """The edges moved from their entities to others, `entity_of` [old entities]; -1 drops an edge."""
+    moved = replace(edges, entity=entity_of[edges.entity], entities=entities, count=None)
+    return moved if (entity_of >= 0).all() else moved.take(moved.entity >= 0)
+
+
+def to_relation(name: str, edges: Edges, domains: int) -> Relation:
+    """The relation of distinct, sorted edges; entities that lost all their edges are left out."""
+    degree = np.bincount(edges.entity, minlength=len(edges.entities))
+    if not degree.all():
+        kept = np.flatnonzero(degree)
+        entity_of = np.full(len(degree), -1, dtype=np.int32)
+        entity_of[kept] = np.arange(len(kept), dtype=np.int32)
+        edges, degree = with_entities(edges, entity_of, edges.entities.take(pa.array(kept))), degree[kept]
+    indptr = np.zeros(domains + 1, dtype=np.int64)
+    np.cumsum(np.bincount(edges.domain, minlength=domains), out=indptr[1:])
+    return Relation(
+        name=name,
+        entities=edges.entities,
+        indptr=indptr,
+        indices=edges.entity.astype(np.int32, copy=False),
+        first_seen=edges.first_seen.astype(np.int64, copy=False),
+        last_seen=edges.last_seen.astype(np.int64, copy=False),
+        weight=damping(degree)[edges.entity],
+    )
