@@ -26,7 +26,7 @@ __all__ = ["CATEGORICAL", "SUFFIX_BUCKETS", "TLD_BUCKETS", "lexical"]
 CATEGORICAL = ("tld_code", "suffix_code")  # integers without order, below TLD_BUCKETS and SUFFIX_BUCKETS
 TLD_BUCKETS = 1024
 SUFFIX_BUCKETS = 2048
-CHUNK_NAMES = 65_536  # bounds the memory at about 40 MB
+CHUNK_NAMES = 16_384  # bounds the memory at a few MB, so that it stays in the cache
 
 Column = NDArray[np.float32]
 
@@ -151,13 +151,14 @@ def _spelling(prefix: str, span: _Span) -> dict[str, NDArray[np.generic]]:
     size = np.where(span.length > 0, span.length, np.nan)
     digit, vowel, consonant = (_CLASS[text] == kind for kind in (_DIGIT, _VOWEL, _CONSONANT))
     letters = np.bincount(row[vowel | consonant], minlength=n)
-    counts = np.bincount(row * _ALPHABET + _CODE[text], minlength=n * _ALPHABET).reshape(n, _ALPHABET)
-    share = counts / size[:, None]
-    entropy = 0.0 - (share * np.log2(np.where(share > 0, share, 1))).sum(axis=1)  # 0, never -0
+    counts = np.bincount(row * _ALPHABET + _CODE[text], minlength=n * _ALPHABET)
+    present = np.flatnonzero(counts)
+    share = counts[present] / size[present // _ALPHABET]
+    bits = np.bincount(present // _ALPHABET, weights=-share * np.log2(share), minlength=n)
     vowels = np.bincount(row[vowel], minlength=n)
     columns: dict[str, NDArray[np.generic]] = {
-        f"{prefix}_entropy": entropy,
-        f"{prefix}_distinct_share": (counts > 0).sum(axis=1) / size,
+        f"{prefix}_entropy": np.where(span.length > 0, bits, np.nan),
+        f"{prefix}_distinct_share": np.bincount(present // _ALPHABET, minlength=n) / size,
         f"{prefix}_digits": np.bincount(row[digit], minlength=n),
         f"{prefix}_digit_run": _longest_run(row, digit, n),
         f"{prefix}_hyphens": np.bincount(row[text == ord("-")], minlength=n),

@@ -6,7 +6,7 @@ or when one insertion, deletion, change or swap of neighbours turns it into the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -50,38 +50,35 @@ def _is_lookalike(tokens: pa.Array, brands: Sequence[str]) -> NDArray[np.bool_]:
     for seen, meant in CONFUSABLE:
         read = pc.replace_substring(read, seen, meant)
     alike: NDArray[np.bool_] = np.asarray(pc.is_in(read, pa.array(brands)))
-    for brand in brands:
-        if len(brand) >= MIN_EDIT_LENGTH:
-            alike = alike | _one_edit(tokens, brand)
+    long_brands = [np.frombuffer(b.encode(), np.uint8) for b in brands if len(b) >= MIN_EDIT_LENGTH]
+    for rows, matrix in _by_length(tokens, {len(w) + extra for w in long_brands for extra in (-1, 0, 1)}):
+        for word in long_brands:
+            if abs(len(word) - matrix.shape[1]) <= 1:
+                alike[rows] |= _one_edit(matrix, word)
     return np.asarray(alike & ~exact)
 
 
-def _one_edit(tokens: pa.Array, word: str) -> NDArray[np.bool_]:
-    """Whether one insertion, deletion, change or swap of neighbours makes the token the word, [tokens]."""
-    length = np.asarray(pc.binary_length(tokens))
-    target = np.frombuffer(word.encode(), np.uint8)
-    size = len(target)
-    result = np.zeros(len(tokens), bool)
-    for extra in (-1, 0, 1):
-        rows = np.flatnonzero(length == size + extra)
-        if not len(rows):
-            continue
+def _by_length(tokens: pa.Array, lengths: set[int]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Rows and characters, [rows, length], of the tokens of each length."""
+    size = np.asarray(pc.binary_length(tokens))
+    for length in sorted(lengths):
+        rows = np.flatnonzero(size == length)
         text = "".join(tokens.take(pa.array(rows)).to_pylist()).encode()
-        matrix = np.frombuffer(text, np.uint8).reshape(len(rows), size + extra)
-        overlap = min(size, size + extra)
-        head = _run_of_true(matrix[:, :overlap] == target[:overlap])
-        tail = _run_of_true(matrix[:, ::-1][:, :overlap] == target[::-1][:overlap])
-        if extra == 0:
-            near = head + tail == size - 1
-            swapped = head + tail == size - 2
-            left = np.minimum(head, size - 2)
-            pick = np.arange(len(rows))
-            swapped &= (matrix[pick, left] == target[left + 1]) & (matrix[pick, left + 1] == target[left])
-            near |= swapped
-        else:
-            near = head + tail >= overlap
-        result[rows] = near
-    return result
+        yield rows, np.frombuffer(text, np.uint8).reshape(len(rows), length)
+
+
+def _one_edit(matrix: NDArray[np.uint8], word: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether one insertion, deletion, change or swap of neighbours makes each row the word, [rows]."""
+    size, length = len(word), matrix.shape[1]
+    overlap = min(size, length)
+    head = _run_of_true(matrix[:, :overlap] == word[:overlap])
+    tail = _run_of_true(matrix[:, ::-1][:, :overlap] == word[::-1][:overlap])
+    if size != length:
+        return np.asarray(head + tail >= overlap)
+    left = np.minimum(head, size - 2)
+    row = np.arange(len(matrix))
+    swapped = (matrix[row, left] == word[left + 1]) & (matrix[row, left + 1] == word[left])
+    return np.asarray((head + tail == size - 1) | ((head + tail == size - 2) & swapped))
 
 
 def _run_of_true(equal: NDArray[np.bool_]) -> NDArray[np.int64]:
