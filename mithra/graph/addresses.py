@@ -126,7 +126,8 @@ def _parse_ipv4(text: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.uint32]]:
     offsets, data = string_buffers(text)
     starts, ends = offsets[:-1], offsets[1:]
     is_dot = data == ord(".")
-    dots, dots_before = np.flatnonzero(is_dot), np.concatenate([[0], np.cumsum(is_dot)])
+    dots, dots_before = np.flatnonzero(is_dot), np.zeros(len(data) + 1, dtype=np.int32)
+    np.cumsum(is_dot, dtype=np.int32, out=dots_before[1:])
     first_dot = dots_before[starts]
     quad = dots_before[ends] - first_dot == 3
     value = np.zeros(len(starts), dtype=np.uint32)

@@ -22,6 +22,7 @@ __all__ = [
     "Edges",
     "capped",
     "encode",
+    "inherited",
     "merged",
     "relation_from_edges",
     "sorted_dictionary",
@@ -85,9 +86,12 @@ def relation_from_edges(
     return to_relation(name, merged(Edges(domain, entity, entities, first_seen, last_seen)), domains)
 
 
-def encode(edges: pa.Table) -> Edges:
-    """Edges of a table `domain, entity, first_seen, last_seen` and, where it has it, `count`."""
-    entity, entities = sorted_dictionary(edges["entity"])
+def encode(edges: pa.Table, *, ordered: bool = True) -> Edges:
+    """Edges of a table `domain, entity, first_seen, last_seen` and, where it has it, `count`.
+
+    Entities are in byte order of their keys, or as they come where that is not asked for.
+    """
+    entity, entities = sorted_dictionary(edges["entity"]) if ordered else dictionary(edges["entity"])
     return Edges(
         domain=edges["domain"].to_numpy().astype(np.int32, copy=False),
         entity=entity,
@@ -102,7 +106,9 @@ def sorted_dictionary(keys: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
     """Ids of the keys, [n], and the distinct keys in byte order."""
     ids, distinct = dictionary(keys)
     order = pc.array_sort_indices(distinct).to_numpy()
-    return ranks(order)[ids], distinct.take(pa.array(order))
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank[ids], distinct.take(pa.array(order))
 
 
 def dictionary(keys: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
@@ -114,13 +120,6 @@ def dictionary(keys: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.
     return ids.astype(np.int32, copy=False), encoded.chunk(encoded.num_chunks - 1).dictionary
 
 
-def ranks(order: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Where each item stands in an ordering of all items, [n]."""
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank
-
-
 def merged(edges: Edges) -> Edges:
     """Distinct edges, sorted by domain then entity: earliest first_seen, latest last_seen, highest count.
 
@@ -130,7 +129,7 @@ def merged(edges: Edges) -> Edges:
         return edges
     key = edges.domain.astype(np.int64) * len(edges.entities) + edges.entity
     if np.any(key[1:] < key[:-1]):
-        order = np.argsort(key)
+        order = np.argsort(key, kind="stable")  # fast on sorted runs too
         key, edges = key[order], edges.take(order)
     new = np.ones(len(key), dtype=np.bool_)
     np.not_equal(key[1:], key[:-1], out=new[1:])
@@ -161,9 +160,38 @@ def capped(edges: Edges, most: int) -> tuple[Edges, int]:
     return edges.take(kept), len(edges) - len(kept)
 
 
+def inherited(edges: Edges, parent: NDArray[np.int64], since: NDArray[np.int64]) -> Edges:
+    """The edges, and for each domain those of its parent, known from when both were; distinct and sorted.
+
+    Args:
+        edges: distinct and sorted.
+        parent: domain to inherit from, -1 for none, [domains].
+        since: when each domain was first seen, [domains].
+    """
+    degree = np.bincount(edges.domain, minlength=len(parent))
+    heirs = np.flatnonzero((parent >= 0) & (degree[np.maximum(parent, 0)] > 0))
+    if not len(heirs):
+        return edges
+    share = degree[parent[heirs]]
+    start = (np.cumsum(degree) - degree)[parent[heirs]]
+    own = np.repeat(np.cumsum(share) - share, share)
+    source = np.repeat(start, share) + np.arange(len(own)) - own
+    heir = np.repeat(heirs, share)
+    first_seen = np.maximum(edges.first_seen[source], since[heir])
+    return merged(
+        Edges(
+            domain=np.concatenate([edges.domain, heir.astype(np.int32)]),
+            entity=np.concatenate([edges.entity, edges.entity[source]]),
+            entities=edges.entities,
+            first_seen=np.concatenate([edges.first_seen, first_seen]),
+            last_seen=np.concatenate([edges.last_seen, np.maximum(edges.last_seen[source], first_seen)]),
+        )
+    )
+
+
 def with_entities(edges: Edges, entity_of: NDArray[np.int32], entities: pa.Array) -> Edges:
     """The edges moved from their entities to others, `entity_of` [old entities]; -1 drops an edge."""
-    moved = replace(edges, entity=entity_of[edges.entity], entities=entities, count=None)
+    moved = replace(edges, entity=entity_of[edges.entity], entities=entities)
     return moved if (entity_of >= 0).all() else moved.take(moved.entity >= 0)
 
 

@@ -22,12 +22,16 @@ __all__ = ["FACTS", "LABELS", "Relation", "Snapshot"]
 FACTS = pa.schema(  # one row a domain, null where unknown; times in epoch seconds
     [
         ("created", pa.int64()),  # registration; may come from a later capture, since it cannot change
-        ("updated", pa.int64()),  # this and the next five: the registration's last capture up to as_of
+        (
+            "updated",
+            pa.int64(),
+        ),  # this and all down to registrar: the registration's last capture up to as_of
         ("expires", pa.int64()),
-        ("registration_captured", pa.int64()),
+        ("registration_captured", pa.int64()),  # first capture that told these facts
         ("dnssec", pa.bool_()),
         ("status_count", pa.int32()),
         ("name_server_count", pa.int32()),
+        ("registrar", pa.string()),  # as the registration writes it; the relation has the stable key
         ("last_seen", pa.int64()),  # of its own resolution records, as known at as_of
         ("count", pa.int64()),  # observations in them
         ("ttl_min", pa.int64()),  # seconds
@@ -43,6 +47,7 @@ LABELS = pa.schema(
         ("category", pa.string()),
         ("source", pa.string()),
         ("known_at", pa.int64()),  # epoch seconds
+        ("confidence", pa.float64()),  # 0 to 1
     ]
 )
 

@@ -28,13 +28,14 @@ def plain_address(keys: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(keys, f"{_MARK}[0-9]+$", "")
 
 
-def split_tenancies(stays: Edges, gap_seconds: int = TENANCY_GAP_SECONDS) -> Edges:
+def split_tenancies(stays: Edges, gap_seconds: int = TENANCY_GAP_SECONDS) -> tuple[Edges, NDArray[np.int32]]:
     """Stays (one an edge, in any order, several for one name and address allowed) with tenancies as entities.
 
-    Entities keep their order, tenancies of one address follow each other.
+    Entities keep their order, tenancies of one address follow each other. The second item says to which of
+    the old entities each of the new ones belongs, [tenancies].
     """
     if not len(stays):
-        return stays
+        return replace(stays, entities=stays.entities.slice(0, 0)), stays.entity
     order = np.argsort(_by_entity_then(stays.entity, stays.first_seen), kind="stable")
     stays = stays.take(order)
     new_address = np.ones(len(stays), dtype=np.bool_)
@@ -44,8 +45,9 @@ def split_tenancies(stays: Edges, gap_seconds: int = TENANCY_GAP_SECONDS) -> Edg
     np.greater(stays.first_seen[1:] - held_until[:-1], gap_seconds, out=empty_before[1:])
     starts = new_address | empty_before
     tenancy = np.cumsum(starts, dtype=np.int32) - np.int32(1)
-    addresses = stays.entities.take(pa.array(stays.entity[starts]))
-    return replace(stays, entity=tenancy, entities=_keys(addresses, new_address[starts]))
+    address_of = stays.entity[starts]
+    keys = _keys(stays.entities.take(pa.array(address_of)), new_address[starts])
+    return replace(stays, entity=tenancy, entities=keys), address_of
 
 
 def _by_entity_then(entity: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -39,7 +39,14 @@ def test_facts_and_labels_are_filled_up():
     assert snap.facts["expires"].to_pylist() == [None, None, None]
     assert snap.facts["extra"].to_pylist() == [1.0, 2.0, 3.0]
     assert snap.labels.to_pylist() == [
-        {"domain": 2, "verdict": "nefarious", "category": None, "source": None, "known_at": 0}
+        {
+            "domain": 2,
+            "verdict": "nefarious",
+            "category": None,
+            "source": None,
+            "known_at": 0,
+            "confidence": None,
+        }
     ]
 
 

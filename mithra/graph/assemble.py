@@ -1,0 +1,121 @@
+"""One relation's edges put in order: addresses by number and tenancy, hosts given their domain's, caps kept.
+
+In come edges as the engine delivers them; out come distinct edges sorted by (domain, entity).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.errors import UsageError
+from mithra.graph.addresses import parse
+from mithra.graph.csr import (
+    Edges,
+    capped,
+    encode,
+    inherited,
+    merged,
+    sorted_dictionary,
+    with_entities,
+)
+from mithra.graph.entities import Entities
+from mithra.graph.groups import group_domains, registered_ancestor
+from mithra.graph.relations import Derived, Observed
+from mithra.graph.tenancy import split_tenancies
+
+__all__ = ["Assembled", "Family", "assemble", "derive", "family_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """What names say about each other."""
+
+    group: NDArray[np.int32]  # [domains]
+    groups: pa.Array  # [groups]
+    registered: pa.Array  # [domains] registered domain, null where there is none
+    parent: NDArray[np.int64]  # [domains] id of the registered domain; -1 where it is none or itself
+
+
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """A relation's edges and what was noted on the way."""
+
+    edges: Edges  # distinct, sorted by domain then entity
+    entities: Entities
+    dropped: int  # edges over the cap
+    malformed: int  # rows whose address is none
+    observations: NDArray[np.int64]  # [domains] counts of the records that made the edges
+
+
+def family_of(names: pa.Array) -> Family:
+    """Groups and registered domains of the names, [domains]."""
+    group, groups = group_domains(names)
+    registered = registered_ancestor(group, groups)
+    found = pc.fill_null(pc.index_in(registered, value_set=names, skip_nulls=True), -1)
+    parent = found.to_numpy(zero_copy_only=False).astype(np.int64)
+    parent[parent == np.arange(len(names))] = -1
+    return Family(group, groups, registered, parent)
+
+
+def assemble(
+    kind: Observed, found: pa.Table, parent: NDArray[np.int64], since: NDArray[np.int64]
+) -> Assembled:
+    """The edges of an observed relation from its frame `domain, entity, first_seen, last_seen[, count]`.
+
+    Args:
+        kind: the relation.
+        found: its edges, in any order, repeated ones allowed.
+        parent: domain to inherit from, -1 for none, [domains].
+        since: when each domain was first seen, [domains].
+    """
+    raw, entities = _stays(found) if kind.tenancies else _plain(found)
+    edges = merged(raw)
+    observations = np.zeros(len(parent), dtype=np.int64)
+    if edges.count is not None:
+        observations = np.bincount(edges.domain, edges.count, len(parent)).astype(np.int64)
+    edges, dropped = capped(edges, kind.most)
+    if kind.inherited:
+        edges, over = capped(inherited(edges, parent, since), kind.most)
+        dropped += over
+    return Assembled(edges, entities, dropped, found.num_rows - len(raw), observations)
+
+
+def derive(kind: Derived, base: Assembled, keys: pa.Array) -> Assembled:
+    """The edges of a derived relation: its base's, each moved to the key of its entity, [base entities]."""
+    if len(keys) != len(base.edges.entities):
+        raise UsageError(
+            f"relation {kind.name!r} must give one key for each entity of {kind.of!r}",
+            value=len(keys),
+            hint=f"There are {len(base.edges.entities)} entities",
+        )
+    if not pa.types.is_dictionary(keys.type):
+        ids, names = sorted_dictionary(keys)
+        keys = pa.DictionaryArray.from_arrays(pa.array(ids, mask=keys.is_null().to_numpy(False)), names)
+    entity_of = pc.fill_null(keys.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    moved = with_entities(base.edges, entity_of, keys.dictionary)
+    edges, dropped = capped(merged(moved), kind.most)
+    return Assembled(edges, Entities(keys.dictionary), dropped, 0, np.zeros(0, dtype=np.int64))
+
+
+def _plain(found: pa.Table) -> tuple[Edges, Entities]:
+    """Edges with entities in byte order of their keys."""
+    edges = encode(found)
+    return edges, Entities(edges.entities)
+
+
+def _stays(found: pa.Table) -> tuple[Edges, Entities]:
+    """Edges with tenancies as entities, in numeric order of addresses; what is no address is left out."""
+    edges = encode(found, ordered=False)
+    held = parse(edges.entities)
+    order = held.order()
+    order = order[held.valid[order]]
+    entity_of = np.full(len(edges.entities), -1, dtype=np.int32)
+    entity_of[order] = np.arange(len(order), dtype=np.int32)
+    numbered = with_entities(edges, entity_of, edges.entities.take(pa.array(order)))
+    stays, address_of = split_tenancies(numbered)
+    return stays, Entities(stays.entities, held.take(order[address_of]))

@@ -1,0 +1,203 @@
+"""From a workspace's tables to the snapshot as of t.
+
+Names become ids first, sorted by name; then each relation of the catalogue is read as edges between ids and
+keys, merged, capped and indexed. String work runs in the engine and can spill to disk; what comes back to
+memory is one relation's edges at a time, put in order by other threads while the engine reads on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mithra.errors import UsageError
+from mithra.graph.asof import Visible, merged_records, networks_as_of, observations, visible_tables
+from mithra.graph.assemble import Assembled, Family, assemble, derive, family_of
+from mithra.graph.csr import to_relation
+from mithra.graph.facts import (
+    fact_table,
+    label_table,
+    popularity_facts,
+    registration_facts,
+    ttl_minimum,
+    uncounted,
+)
+from mithra.graph.native import Engine, Frame, arrow
+from mithra.graph.relations import Observed, RelationKind, chosen
+from mithra.graph.snapshot import Snapshot
+
+__all__ = ["MERGE_FROM_ROWS", "build"]
+
+log = logging.getLogger(__name__)
+
+MERGE_FROM_ROWS = 10_000_000  # resolution rows from which on they are merged in the engine first
+_EDGE_COLUMNS = ("domain", "entity", "first_seen", "last_seen")
+
+
+def build(
+    engine: Engine,
+    tables: Mapping[str, Frame],
+    as_of: datetime,
+    relations: Iterable[str | RelationKind] | None = None,
+    *,
+    merge_from_rows: int = MERGE_FROM_ROWS,
+    on_step: Callable[[str], object] = log.debug,
+) -> Snapshot:
+    """The snapshot of these tables, whose times are epoch seconds.
+
+    Args:
+        engine: where the frames run.
+        tables: every table of `mithra.schema` by name.
+        as_of: the moment, with a time zone; nothing is used that could not be known then.
+        relations: names of the catalogue or kinds of your own; default all of the catalogue.
+        merge_from_rows: rows from which on the engine merges records first; the result is the same.
+        on_step: told each step as it begins.
+    """
+    kinds, at = chosen(relations), int(as_of.timestamp())
+    with ThreadPoolExecutor(2, thread_name_prefix="mithra-build") as pool:
+        on_step("names")
+        seen = visible_tables(tables, at)
+        domains = arrow(observations(seen))
+        names, since = domains["name"].combine_chunks(), domains["first_seen"].to_numpy()
+        kin = pool.submit(family_of, names)
+        on_step("records")
+        records = _records(engine, seen, domains, merge_from_rows)
+        visible = _visible(engine, seen, tables, records, domains, kin.result(), at)
+        parts = _relations(kinds, visible, kin.result(), since, pool, on_step)
+        made = {
+            kind.name: pool.submit(to_relation, kind.name, parts[kind.name].edges, len(names))
+            for kind in kinds
+        }
+        on_step("facts")
+        family = kin.result()
+        known = {
+            "last_seen": domains["last_seen"].combine_chunks(),
+            "count": _count(records, kinds, parts, len(names)),
+            "ttl_min": ttl_minimum(records, len(names)),
+            **registration_facts(tables, at, names, family.registered),
+            **popularity_facts(engine, tables, at, names, family.groups.take(pa.array(family.group))),
+        }
+        labels = label_table(engine, tables, at, names)
+        built = {name: future.result() for name, future in made.items()}
+    return Snapshot(
+        as_of=as_of,
+        names=names,
+        group=family.group,
+        groups=family.groups,
+        first_seen=since,
+        relations=built,
+        facts=fact_table(known, len(names)),
+        labels=labels,
+        manifest=_noted(kinds, parts),
+    )
+
+
+def _records(engine: Engine, seen: Mapping[str, Frame], domains: pa.Table, merge_from_rows: int) -> Frame:
+    """domain, rrtype, rdata, first_seen, last_seen, count, ttl."""
+    records = _identified(engine, seen["resolutions"], domains["name"])
+    if seen["resolutions"].select(nw.len()).collect().item() >= merge_from_rows:
+        records = merged_records(records)
+    return engine.keep(records, "records")
+
+
+def _visible(
+    engine: Engine,
+    seen: Mapping[str, Frame],
+    tables: Mapping[str, Frame],
+    records: Frame,
+    domains: pa.Table,
+    family: Family,
+    at: int,
+) -> Visible:
+    numbered = pa.table(
+        {
+            "domain": _ids(domains.num_rows),
+            "name": domains["name"],
+            "first_seen": domains["first_seen"],
+            "last_seen": domains["last_seen"],
+            "group": family.groups.take(pa.array(family.group)),
+        }
+    )
+    return Visible(
+        as_of=at,
+        domains=engine.put(numbered),
+        records=records,
+        registrations=_identified(engine, seen["registrations"].drop("domain"), domains["name"]),
+        certificates=_identified(engine, seen["certificates"], domains["name"]),
+        queries=_identified(engine, seen["queries"], domains["name"]),
+        networks=networks_as_of(tables["networks"], at),
+    )
+
+
+def _relations(
+    kinds: Iterable[RelationKind],
+    visible: Visible,
+    family: Family,
+    since: NDArray[np.int64],
+    pool: ThreadPoolExecutor,
+    on_step: Callable[[str], object],
+) -> dict[str, Assembled]:
+    """Every relation's edges; the engine reads in this thread, the pool sorts."""
+    parts: dict[str, Future[Assembled]] = {}
+    for kind in kinds:  # observed ones come first
+        on_step(kind.name)
+        if isinstance(kind, Observed):
+            parts[kind.name] = pool.submit(assemble, kind, _edge_table(kind, visible), family.parent, since)
+        else:
+            base = parts[kind.of].result()
+            parts[kind.name] = pool.submit(derive, kind, base, kind.key(base.entities, visible))
+    return {name: part.result() for name, part in parts.items()}
+
+
+def _edge_table(kind: Observed, visible: Visible) -> pa.Table:
+    """The edges that the relation's function finds.
+
+    Raises:
+        UsageError: its frame lacks a column, or has edges without an entity.
+    """
+    found = arrow(kind.edges(visible))
+    missing = [name for name in _EDGE_COLUMNS if name not in found.column_names]
+    if missing:
+        raise UsageError(f"the frame of relation {kind.name!r} lacks columns", value=", ".join(missing))
+    if any(found[name].null_count for name in _EDGE_COLUMNS):
+        raise UsageError(
+            f"relation {kind.name!r} has nulls in its edges", hint="Filter them out in its function"
+        )
+    return found
+
+
+def _count(
+    records: Frame, kinds: Iterable[RelationKind], parts: Mapping[str, Assembled], domains: int
+) -> pa.Array:
+    """Observations in each domain's records, [domains], null where it has none."""
+    counted = [kind for kind in kinds if isinstance(kind, Observed) and kind.rrtypes]
+    total = uncounted(records, [rrtype for kind in counted for rrtype in kind.rrtypes], domains)
+    for kind in counted:
+        total += parts[kind.name].observations
+    return pa.array(total, mask=total == 0)
+
+
+def _noted(kinds: Iterable[RelationKind], parts: Mapping[str, Assembled]) -> dict[str, object]:
+    """What the manifest says of the build: what was left out and why."""
+    return {
+        "edges_over_cap": {name: part.dropped for name, part in parts.items() if part.dropped},
+        "malformed_addresses": {name: part.malformed for name, part in parts.items() if part.malformed},
+        "caps": {kind.name: kind.most for kind in kinds},
+    }
+
+
+def _identified(engine: Engine, frame: Frame, names: pa.ChunkedArray) -> Frame:
+    """The frame with `domain`, the id, in place of `name`; rows of other names are left out."""
+    ids = engine.put(pa.table({"domain": _ids(len(names)), "name": names}))
+    return frame.join(ids, on="name").drop("name")
+
+
+def _ids(count: int) -> pa.Array:
+    return pa.array(np.arange(count, dtype=np.int32))

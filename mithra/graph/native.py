@@ -1,0 +1,72 @@
+"""What narwhals lacks, on the engine that runs the frames: DuckDB.
+
+Everything else of the build is written in narwhals and takes any lazy frame. A second engine needs the three
+methods of `Engine` and nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+
+from mithra.schema import TABLES, TIMESTAMP, table_schema
+
+__all__ = ["DuckDB", "Engine", "Frame", "arrow", "tables_of"]
+
+Frame: TypeAlias = nw.LazyFrame[Any]
+
+
+class Engine(Protocol):
+    """Where lazy frames are evaluated."""
+
+    def table(self, name: str) -> Frame:
+        """A workspace table with its times as epoch seconds, rounded up: nothing is known too early."""
+
+    def put(self, table: pa.Table) -> Frame:
+        """A table of ours as a frame of this engine."""
+
+    def keep(self, frame: Frame, name: str) -> Frame:
+        """The frame evaluated once, to be read many times; it may lie on disk."""
+
+
+class DuckDB:
+    """DuckDB in this process, on a connection that has one view or table for each workspace table."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._con = connection
+        self._con.execute("SET preserve_insertion_order = false")  # no step relies on it; saves memory
+        self._put = 0
+
+    def table(self, name: str) -> Frame:
+        """A workspace table with its times as epoch seconds, rounded up."""
+        columns = ", ".join(
+            f'(epoch_us("{f.name}") + 999999) // 1000000 AS "{f.name}"'
+            if f.type == TIMESTAMP
+            else f'"{f.name}"'
+            for f in table_schema(name)
+        )
+        return nw.from_native(self._con.sql(f"SELECT {columns} FROM {name}"))
+
+    def put(self, table: pa.Table) -> Frame:
+        """A table of ours as a frame of this engine; not copied."""
+        self._put += 1
+        self._con.register(f"put_{self._put}", table)
+        return nw.from_native(self._con.table(f"put_{self._put}"))
+
+    def keep(self, frame: Frame, name: str) -> Frame:
+        """The frame evaluated into a temporary table."""
+        self._con.execute(f"CREATE TEMP TABLE {name} AS {frame.to_native().sql_query()}")
+        return nw.from_native(self._con.table(name))
+
+
+def tables_of(engine: Engine) -> dict[str, Frame]:
+    """Every workspace table as a lazy frame."""
+    return {name: engine.table(name) for name in TABLES}
+
+
+def arrow(frame: Frame) -> pa.Table:
+    """The frame in memory."""
+    return frame.collect("pyarrow").to_arrow()
