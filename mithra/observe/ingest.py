@@ -111,6 +111,7 @@ def ingest(
         columns=dict(columns) if columns else None,
         table=table,
         now=now or datetime.now(UTC),
+        client_key=workspace.client_key,
     )
     files = [path for given in sources for path in _paths(given)]
     group = _Group(workspace, options)

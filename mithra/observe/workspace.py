@@ -7,8 +7,10 @@ the next run of the same ingest completes it and doubles nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,8 @@ from mithra.schema import TABLES
 __all__ = ["Status", "TableStatus", "Workspace"]
 
 MARKER = "workspace.json"
+KEY = "client.key"
+KEY_BYTES = 32
 LAYOUT_VERSION = 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Delta's kernel decodes a percent sign in a path twice; DuckDB reads the others as glob patterns.
@@ -112,6 +116,23 @@ class Workspace:
             unfinished.write_text(json.dumps({"layout": LAYOUT_VERSION}))
             unfinished.replace(self.path / MARKER)
         self._check_layout()
+
+    def client_key(self) -> bytes:
+        """The key under which addresses of clients are hashed: 32 random bytes, made on first use and
+        readable by the owner only. Whoever holds it can test an address; it leaves with the folder."""
+        path = self.path / KEY
+        if not path.exists():
+            self.create()
+            unfinished = self.path / f"{KEY}.{os.getpid()}"
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+            with contextlib.suppress(FileExistsError):
+                os.link(unfinished, path)  # of two writers the first wins
+            unfinished.unlink()
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise WorkspaceError("the key of this workspace is damaged", file=path)
+        return key
 
     def store(self, table: str) -> TableStore:
         """The Delta table behind `table`; for writers."""

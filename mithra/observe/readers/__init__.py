@@ -1,10 +1,20 @@
-"""Readers, one file a format family. `READERS` is in the order in which sniffing asks them."""
+"""Readers, one file a format family. `READERS` is in the order in which sniffing asks them: formats with a
+mark of their own first, tables by their header next, and plain lists last."""
 
 from __future__ import annotations
 
-from mithra.observe.readers import pdns
+from mithra.observe.readers import blocklists, feeds, networks, pdns, popularity, querylog, rdap, zone
 from mithra.observe.readers.base import Reader
 
 __all__ = ["READERS"]
 
-READERS: list[Reader] = [*pdns.READERS]
+READERS: list[Reader] = [
+    *pdns.READERS,
+    *rdap.READERS,
+    *querylog.READERS,
+    *popularity.READERS,
+    *networks.READERS,
+    *feeds.READERS,
+    *zone.READERS,
+    *blocklists.READERS,
+]

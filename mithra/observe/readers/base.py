@@ -51,14 +51,15 @@ class Rows:
 class Rejects:
     """Records set aside, as parallel lists."""
 
-    lines: list[int | None]  # from 1; None where the record has no line of its own
-    reasons: list[str]
-    excerpts: list[str]
+    lines: list[int | None] = field(default_factory=list)  # from 1; None where a record has no line
+    reasons: list[str] = field(default_factory=list)
+    excerpts: list[str] = field(default_factory=list)
 
-    @classmethod
-    def one(cls, line: int | None, reason: str, record: object) -> Rejects:
-        """A single record."""
-        return cls([line], [reason], [excerpt(record)])
+    def add(self, line: int | None, reason: str, record: object) -> None:
+        """One more record."""
+        self.lines.append(line)
+        self.reasons.append(reason)
+        self.excerpts.append(excerpt(record))
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Options:
         columns: our column to theirs, for generic CSV, JSONL and Parquet.
         table: where generic records go.
         now: records dated later are set aside.
+        client_key: gives the key under which clients' addresses are hashed.
     """
 
     source: str | None = None
@@ -82,6 +84,7 @@ class Options:
     columns: Mapping[str, str] | None = None
     table: str | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    client_key: Callable[[], bytes] = field(default=lambda: b"", compare=False)
 
     @property
     def now_seconds(self) -> int:

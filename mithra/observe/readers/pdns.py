@@ -31,7 +31,6 @@ from mithra.observe.readers.base import (
     Rejects,
     Rows,
     Source,
-    excerpt,
 )
 from mithra.observe.records import resolutions
 
@@ -239,19 +238,19 @@ def _odd_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> It
 def _exact(
     picked: list[tuple[int, bytes]], source: Source, options: Options, framed: bool, seen: _Seen
 ) -> Iterator[Rows | Rejects]:
-    rejects = Rejects([], [], [])
+    rejects = Rejects()
     records = list[dict[str, Any]]()
     for number, line in picked:
         try:
             records += [{**record, "line": number, "raw": line} for record in _parsed(line, framed, seen)]
         except _OddError as error:
-            _add(rejects, number, str(error), line)
+            rejects.add(number, str(error), line)
     if records:
         batch = pa.RecordBatch.from_pylist(records, _EXACT)
         table, reason = _resolutions(batch, options)
         for record, why in zip(records, reason.to_pylist(), strict=True):
             if why is not None:
-                _add(rejects, record["line"], why, record["raw"])
+                rejects.add(record["line"], why, record["raw"])
         keep = pc.is_null(reason)
         table = _with_source(table.filter(keep), batch.filter(keep), source, options)
         yield Rows("resolutions", table)
@@ -324,12 +323,6 @@ def _count(value: Any) -> int | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return count if 0 <= count < 1 << 62 else None
-
-
-def _add(rejects: Rejects, line: int, reason: str, record: bytes) -> None:
-    rejects.lines.append(line)
-    rejects.reasons.append(reason)
-    rejects.excerpts.append(excerpt(record))
 
 
 def _first_object(sample: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,130 @@
+"""JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
+
+Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
+memory as a whole, so its size is limited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mithra.errors import FormatError
+from mithra.observe.readers.base import MAX_LINE_BYTES, Rejects, Source
+
+__all__ = ["JsonRecords", "first_record", "records"]
+
+MAX_DOCUMENT_BYTES = 1 << 28
+RECORDS_PER_BATCH = 1 << 15
+SNIFFED_LINES = 20
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass
+class JsonRecords:
+    """Objects of a batch with their line (or place in the array, from 1), and what was none."""
+
+    numbers: list[int] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=Rejects)
+
+    def add(self, number: int, value: Any) -> None:
+        """Take an object; set aside anything else."""
+        if isinstance(value, dict):
+            self.numbers.append(number)
+            self.values.append(value)
+        else:
+            self.rejects.add(number, "not_an_object", value)
+
+
+def first_record(sample: bytes) -> dict[str, Any] | None:
+    """The first object of a file, from its first bytes; None where it is no JSON, or has none there."""
+    text = sample.removeprefix(_BOM).decode("utf-8", "replace").lstrip()
+    if text[:1] not in {"{", "["}:
+        return None
+    if text.startswith("["):
+        text = text[1:].lstrip()
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def records(source: Source) -> Iterator[JsonRecords]:
+    """Objects in batches.
+
+    Raises:
+        FormatError: a document that is not JSON, or too large.
+    """
+    document = None if _by_line(source.sample) else _document(source)
+    if document is None:
+        yield from _lines(source)
+        return
+    values = document if isinstance(document, list) else [document]
+    for start in range(0, len(values), RECORDS_PER_BATCH):
+        batch = JsonRecords()
+        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
+            batch.add(number, value)
+        yield batch
+
+
+def load(source: Source) -> Any:
+    """A whole JSON document.
+
+    Raises:
+        FormatError: it is not JSON, or larger than 256 MiB.
+    """
+    with source.open() as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise FormatError(
+            f"one JSON document of over {MAX_DOCUMENT_BYTES >> 20} MiB",
+            file=source.path,
+            hint="Write it as JSON lines, one object a line",
+        )
+    try:
+        return json.loads(data.removeprefix(_BOM))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+def _document(source: Source) -> Any:
+    """A whole document; None where more objects follow the first, so that it is lines after all."""
+    try:
+        return load(source)
+    except FormatError as error:
+        if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
+            return None
+        raise
+
+
+def _by_line(sample: bytes) -> bool:
+    """Most of the first lines are whole objects, and there are two lines at least."""
+    lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
+    if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
+        return False
+    return sum(map(_is_object, lines)) > len(lines) / 2
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _lines(source: Source) -> Iterator[JsonRecords]:
+    for first, lines in source.lines():
+        batch = JsonRecords()
+        for number, line in enumerate(lines, first):
+            if len(line) > MAX_LINE_BYTES:
+                batch.rejects.add(number, "line_too_long", line)
+            elif line.strip():
+                try:
+                    batch.add(number, json.loads(line.removeprefix(_BOM)))
+                except (ValueError, RecursionError):
+                    batch.rejects.add(number, "not_json", line)
+        yield batch
