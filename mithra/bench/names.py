@@ -45,8 +45,8 @@ def bench_names(n: int = 200_000, *, repeats: int = 5, seed: int = 7) -> dict[st
     """Seconds for the eTLD+1 of `n` names, by mithra, tldextract and publicsuffixlist in the same run.
 
     Each gets the names as it takes them: an Arrow column here, Python strings for the peers. A peer's `ratio`
-    is its seconds over ours, `ratio_to_floor` ours over the floor's, `disagreements` the names on which a peer
-    answers otherwise.
+    is its seconds over ours, `ratio_to_floor` ours over the floor's, and `disagreements` counts the names on
+    which a peer answers otherwise.
 
     Raises:
         MissingExtraError: tldextract, which comes with the extra `test`, is not installed.

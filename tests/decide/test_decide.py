@@ -1,0 +1,412 @@
+"""Decisions on tables of scores written by hand: what is blocked, and everything that must not be."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mithra.decide.decide import decide
+from mithra.decide.decisions import Decisions
+from mithra.decide.policy import Policy
+from mithra.decide.scored import COLUMNS
+from mithra.errors import InputError, RefusedError, UsageError
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+THRESHOLDS = {"0.01": 0.5, "0.001": 0.8, "0.0001": 0.95}
+METADATA = {
+    "model_digest": "m1",
+    "snapshot_digest": "s1",
+    "as_of": "2026-07-01T00:00:00+00:00",
+    "simulated": "false",
+    "thresholds": json.dumps(THRESHOLDS),
+}
+
+
+def row(name: str = "evil.example", score: float | None = 0.9, **changes: Any) -> dict[str, Any]:
+    """A name that nothing speaks for: blocked as it is."""
+    plain = {
+        "name": name,
+        "score": score,
+        "verdict": "nefarious",
+        "rank": 1,
+        "evidence_kinds": ["lexical", "resolution"],
+        "reasons": ["shares an address with 3 listed names"],
+        "shared_suffix": False,
+        "popular_days": None,
+        "popular_rank": None,
+        "warning_list": None,
+        "label_benign": False,
+        "addresses": [],
+        "name_servers": [],
+        "registrar": None,
+        "asn": [],
+    }
+    assert not set(changes) - set(plain)
+    return plain | changes
+
+
+def scores(*rows: dict[str, Any], metadata: dict[str, str] | None = None) -> pa.Table:
+    schema = pa.schema(list(COLUMNS.items())).with_metadata(METADATA if metadata is None else metadata)
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def filler(count: int) -> list[dict[str, Any]]:
+    return [row(f"calm{i}.example", 0.01 + i / 10**6, verdict="benign") for i in range(count)]
+
+
+def found(decisions: Decisions) -> dict[str, tuple[str, str | None]]:
+    table = decisions.table
+    pairs = zip(table["action"].to_pylist(), table["guard"].to_pylist(), strict=True)
+    return dict(zip(table["name"].to_pylist(), pairs, strict=True))
+
+
+def one(changed: dict[str, Any], policy: Policy | None = None) -> dict[str, Any]:
+    """The one decision on a row among calm others."""
+    table = decide(scores(changed, *filler(20)), policy, now=NOW).table
+    assert len(table) == 1
+    return dict(table.to_pylist()[0])
+
+
+def test_a_block_carries_reasons_expiry_and_where_it_came_from() -> None:
+    decisions = decide(scores(row(), *filler(20)), Policy(expire_days=2), now=NOW)
+    assert decisions.table.to_pylist() == [
+        {
+            "name": "evil.example",
+            "action": "block",
+            "level": "subtree",
+            "reasons": ["shares an address with 3 listed names", "score 0.9000 is at or over 0.8000"],
+            "score": 0.9,
+            "rank": 1,
+            "expires": NOW + timedelta(days=2),
+            "guard": None,
+        }
+    ]
+    origin = decisions.origin
+    assert (origin["model_digest"], origin["snapshot_digest"], origin["as_of"]) == (
+        "m1",
+        "s1",
+        "2026-07-01T00:00:00+00:00",
+    )
+    assert origin["policy_digest"] == Policy(expire_days=2).digest()
+    assert (origin["mode"], origin["threshold"], origin["simulated"]) == ("full", "0.8", "false")
+    assert origin["decided_at"] == NOW.isoformat()
+    assert decisions.simulated is False
+
+
+@pytest.mark.parametrize(
+    ("policy", "score", "action"),
+    [
+        (Policy(), 0.8, "block"),
+        (Policy(), 0.7999, "watch"),
+        (Policy(max_fpr=0.0001), 0.9, "watch"),
+        (Policy(max_fpr=0.0001), 0.95, "block"),
+        (Policy(max_fpr=0.005), 0.9, "block"),  # the next stricter stated rate, .001
+        (Policy(max_fpr=0.01), 0.5, "block"),
+        (Policy(threshold=0.99), 0.95, "watch"),
+        (Policy(max_false_blocks_a_day=1, names_a_day=10_000), 0.9, "watch"),
+    ],
+)
+def test_the_threshold_follows_the_budget(policy: Policy, score: float, action: str) -> None:
+    assert one(row(score=score), policy)["action"] == action
+
+
+def test_names_under_the_watch_threshold_get_no_decision() -> None:
+    assert len(decide(scores(row(score=0.49), *filler(20)), now=NOW)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "guard"),
+    [
+        (row("com"), "public_suffix"),
+        (row("co.uk"), "public_suffix"),
+        (row("github.io"), "public_suffix"),
+        (row("anything.ck"), "public_suffix"),
+        (row("unlisted-tld"), "public_suffix"),
+        (row("amazonaws.com"), "above_suffix"),
+        (row("compute.amazonaws.com"), "above_suffix"),
+        (row("kobe.jp"), "above_suffix"),
+        (row("Evil.example"), "invalid_name"),
+        (row("evil.example."), "invalid_name"),
+        (row("192.0.2.1"), "invalid_name"),
+        (row("a\nb.example"), "invalid_name"),
+        (row(""), "invalid_name"),
+        (row(warning_list="parking"), "warning_list"),
+        (row(popular_days=14), "popular"),
+        (row(popular_rank=100_000), "popular"),
+        (row(label_benign=True), "benign_label"),
+        (row(verdict="unknown"), "unknown_verdict"),
+        (row(verdict="benign"), "benign_verdict"),
+        (row(evidence_kinds=["resolution"]), "one_kind"),
+        (row(evidence_kinds=["lexical", "lexical"]), "one_kind"),
+        (row(evidence_kinds=["lexical", "a feeling"]), "one_kind"),
+        (row(evidence_kinds=["resolution", "name_server"]), "one_kind"),  # co-hosting twice over
+        (row(evidence_kinds=[]), "one_kind"),
+        (row(evidence_kinds=None), "one_kind"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else repr(value["name"]),
+)
+def test_no_score_passes_a_guard(changed: dict[str, Any], guard: str) -> None:
+    decision = one(changed | {"score": 1.0}, Policy(threshold=0.5, max_fpr=1.0))
+    assert (decision["action"], decision["guard"]) == ("watch", guard)
+    assert decision["expires"] is None
+    assert "not blocked" in decision["reasons"][-1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        row(popular_days=13),
+        row(popular_rank=100_001),
+        row(evidence_kinds=["resolution", "name_server", "label"]),
+        row("www.ck"),
+        row("city.kobe.jp"),
+    ],
+    ids=lambda value: repr(value["name"]),
+)
+def test_what_no_guard_holds_is_blocked(changed: dict[str, Any]) -> None:
+    assert one(changed)["action"] == "block"
+
+
+def test_popular_rank_zero_and_plain_counting_turn_two_guards_off() -> None:
+    assert one(row(popular_rank=1), Policy(popular_rank=0))["action"] == "block"
+    pair = row(evidence_kinds=["resolution", "name_server"])
+    assert one(pair, Policy(cohosting_is_one_kind=False))["action"] == "block"
+
+
+def test_a_guard_is_named_also_for_what_is_only_watched() -> None:
+    decision = one(row(score=0.6, warning_list="sinkholes"))
+    assert (decision["action"], decision["guard"]) == ("watch", "warning_list")
+
+
+@pytest.mark.parametrize("name", ["bank.example", "login.bank.example", "a.b.bank.example"])
+def test_the_allowlist_wins_over_every_score(name: str) -> None:
+    decision = one(row(name, 1.0), Policy(allow={"bank.example": "our bank"}))
+    assert (decision["action"], decision["guard"]) == ("allow", "allowlist")
+    assert decision["reasons"][-1] == "allowed: our bank"
+    assert decision["level"] == ("subtree" if name == "bank.example" else "host")
+
+
+def test_the_allowlist_does_not_reach_names_that_only_end_alike() -> None:
+    assert one(row("evilbank.example"), Policy(allow={"bank.example": "x"}))["action"] == "block"
+
+
+@pytest.mark.parametrize(
+    ("names", "policy", "level"),
+    [
+        ([row("evil.example")], Policy(), "subtree"),
+        ([row("www.evil.example")], Policy(), "host"),
+        ([row("evil.github.io")], Policy(), "host"),
+        ([row("evil.example", shared_suffix=True)], Policy(), "host"),
+        ([row("evil.example")], Policy(subtree=False), "host"),
+        ([row("evil.example")], Policy(allow={"good.evil.example": "x"}), "host"),
+        ([row("evil.example"), row("ok.evil.example", 0.1, verdict="benign")], Policy(), "host"),
+        ([row("evil.example"), row("ok.evil.example", 0.1, popular_days=20)], Policy(), "host"),
+        ([row("evil.example"), row("x.evil.example", 0.1, verdict="unknown")], Policy(), "subtree"),
+    ],
+)
+def test_a_subtree_falls_only_where_one_owner_holds_all_of_it(
+    names: list[dict[str, Any]], policy: Policy, level: str
+) -> None:
+    decisions = decide(scores(*names, *filler(20)), policy, now=NOW).table.to_pylist()
+    assert [(d["name"], d["action"], d["level"]) for d in decisions] == [(names[0]["name"], "block", level)]
+
+
+def test_monitor_blocks_nothing() -> None:
+    decision = one(row(score=1.0), Policy(mode="monitor"))
+    assert (decision["action"], decision["guard"]) == ("watch", "monitor")
+
+
+def test_canary_takes_the_same_share_in_every_run_and_order() -> None:
+    names = [row(f"evil{i}.example", 0.9 + i / 10**6) for i in range(400)]
+    policy = Policy(mode="canary", canary_share=0.25, small_list=10**6)
+    first = found(decide(scores(*names), policy, now=NOW))
+    assert first == found(decide(scores(*reversed(names)), policy, now=NOW + timedelta(days=1)))
+    blocked = {name for name, (action, _) in first.items() if action == "block"}
+    assert 70 < len(blocked) < 130
+    assert {guard for name, (_, guard) in first.items() if name not in blocked} == {"canary"}
+    wider = found(decide(scores(*names), Policy(mode="canary", canary_share=0.5, small_list=10**6), now=NOW))
+    assert blocked < {name for name, (action, _) in wider.items() if action == "block"}
+
+
+def test_a_run_adds_no_more_than_its_share() -> None:
+    bad = [row(f"evil{i}.example", 0.9 + i / 10**4) for i in range(20)]
+    decisions = decide(scores(*bad, *filler(80)), Policy(max_share=0.05, small_list=3), now=NOW)
+    result = found(decisions)
+    assert [name for name, (action, _) in result.items() if action == "block"] == [
+        f"evil{i}.example" for i in range(19, 14, -1)
+    ]
+    assert result["evil14.example"] == ("watch", "run_share")
+    assert decisions.counts() == {"block": 5, "watch": 15, "allow": 0, "guard:run_share": 15}
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "what"),
+    [
+        ({"addresses": ["192.0.2.7"]}, Policy(max_per_address=3), "address 192.0.2.7"),
+        ({"addresses": ["192.0.2.7", "192.0.2.7"]}, Policy(max_per_address=3), "address 192.0.2.7"),
+        (
+            {"name_servers": ["ns1.host.example"]},
+            Policy(max_per_name_server=3),
+            "name server ns1.host.example",
+        ),
+        ({"registrar": "Some Registrar"}, Policy(max_per_registrar=3), "registrar Some Registrar"),
+        ({"asn": ["AS64500"]}, Policy(max_per_asn=3), "network AS64500"),
+    ],
+)
+def test_a_run_adds_no_more_than_a_number_behind_one_thing(
+    changes: dict[str, Any], policy: Policy, what: str
+) -> None:
+    bad = [row(f"evil{i}.example", 0.9 + i / 10**4, **changes) for i in range(5)]
+    other = row("other.example", 0.85)
+    decisions = decide(scores(*bad, other, *filler(20)), policy, now=NOW)
+    result = found(decisions)
+    assert [name for name, (action, _) in result.items() if action == "block"] == [
+        "evil4.example",
+        "evil3.example",
+        "evil2.example",
+        "other.example",
+    ]
+    assert result["evil1.example"] == ("watch", "blast_radius")
+    reasons = decisions.table.to_pylist()[3]["reasons"]
+    assert reasons[-1] == f"not blocked: 3 new blocks behind {what} already"
+
+
+def test_what_is_blocked_already_does_not_count_as_added() -> None:
+    bad = [row(f"evil{i}.example", 0.9 + i / 10**4, addresses=["192.0.2.7"]) for i in range(5)]
+    policy = Policy(max_per_address=3)
+    first = decide(scores(*bad, *filler(20)), policy, now=NOW)
+    second = decide(scores(*bad, *filler(20)), policy, now=NOW + timedelta(days=1), previous=first)
+    assert len(first.blocks) == 3
+    assert len(second.blocks) == 5
+    assert second.blocks["expires"].to_pylist() == [NOW + timedelta(days=15)] * 5
+
+
+def test_blocks_of_names_not_scored_again_stay_until_they_expire() -> None:
+    first = decide(scores(row("old.example"), row("fine.example", 0.85), *filler(20)), now=NOW)
+    later = NOW + timedelta(days=13)
+    again = decide(
+        scores(row("new.example"), row("fine.example", 0.1), *filler(20)), now=later, previous=first
+    )
+    assert found(again) == {"new.example": ("block", None), "old.example": ("block", None)}
+    assert again.blocks["expires"].to_pylist() == [later + timedelta(days=14), NOW + timedelta(days=14)]
+    after = decide(scores(row("new.example"), *filler(20)), now=NOW + timedelta(days=14), previous=first)
+    assert set(found(after)) == {"new.example"}
+    allowed = Policy(allow={"old.example": "we were wrong"})
+    lifted = decide(scores(row("new.example"), *filler(20)), allowed, now=later, previous=first)
+    assert set(found(lifted)) == {"new.example", "fine.example"}
+    monitor = decide(
+        scores(row("new.example"), *filler(20)), Policy(mode="monitor"), now=later, previous=first
+    )
+    assert len(monitor.blocks) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (scores(), "the scores are empty"),
+        (scores(*[row(f"n{i}.example", None) for i in range(3)]), "no name has a score"),
+        (scores(*[row(f"n{i}.example", float("nan")) for i in range(3)]), "no name has a score"),
+        (scores(*[row(f"n{i}.example", 0.9) for i in range(10)]), "all scores are the same"),
+        (scores(*filler(5), *filler(5)), "doubled"),
+        (scores(row("a.example", 0.9), row("a.example", 0.1), *filler(5)), "a name has two scores"),
+        (scores(*[row(f"n{i}.example", 0.9 + i / 1000) for i in range(50)]), "more than 50% of the names"),
+    ],
+)
+def test_a_broken_result_is_refused(table: pa.Table, message: str) -> None:
+    with pytest.raises(RefusedError, match=message) as caught:
+        decide(table, now=NOW)
+    assert caught.value.exit_code == 1
+
+
+def test_a_name_asked_for_twice_is_decided_once() -> None:
+    decisions = decide(scores(row(), *filler(20), row()), now=NOW)
+    assert decisions.table["name"].to_pylist() == ["evil.example"]
+
+
+def test_a_list_that_grows_too_fast_or_empties_is_refused() -> None:
+    bad = [row(f"evil{i}.example", 0.9 + i / 10**4) for i in range(90)]
+    policy = Policy(max_share=0.5)
+    small = decide(scores(*bad[:30], *filler(100)), policy, now=NOW)
+    assert len(small.blocks) == 30
+    with pytest.raises(RefusedError, match="more than 2 times its size") as caught:
+        decide(scores(*bad, *filler(100)), policy, now=NOW, previous=small)
+    assert caught.value.value == "30 to 90"
+    mild = [row(f"evil{i}.example", 0.1 + i / 10**4) for i in range(30)]
+    with pytest.raises(RefusedError, match="blocks nothing"):
+        decide(scores(*mild, *filler(100)), policy, now=NOW, previous=small)
+    lifted = decide(scores(*mild[:15], *filler(100)), policy, now=NOW, previous=small)
+    assert len(lifted.blocks) == 15  # lifting single blocks is always possible
+
+
+def test_no_threshold_no_decision() -> None:
+    for stated in ({}, {"0.01": 0.5}, {"0.001": None, "0.01": 0.5}):
+        table = scores(row(), *filler(5), metadata=METADATA | {"thresholds": json.dumps(stated)})
+        with pytest.raises(RefusedError, match="no threshold for so low a false-positive rate"):
+            decide(table, now=NOW)
+    stricter = scores(
+        row(), *filler(5), metadata=METADATA | {"thresholds": '{"0.001": null, "0.0001": 0.85}'}
+    )
+    assert found(decide(stricter, now=NOW)) == {"evil.example": ("block", None)}
+
+
+@pytest.mark.parametrize(
+    "stated", ["[]", "no json", '{"x": 1}', '{"0.01": "high"}', '{"0.01": 0}', '{"0.01": NaN}']
+)
+def test_thresholds_that_are_none_are_bad_input(stated: str) -> None:
+    with pytest.raises(InputError, match="threshold"):
+        decide(scores(row(), *filler(5), metadata=METADATA | {"thresholds": stated}), now=NOW)
+
+
+@pytest.mark.parametrize("column", sorted(COLUMNS))
+def test_a_missing_column_is_never_no_objection(column: str) -> None:
+    with pytest.raises(InputError, match="lack columns") as caught:
+        decide(scores(row(), *filler(5)).drop_columns([column]), now=NOW)
+    assert caught.value.value == [column]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (row(score=1.5), "not between 0 and 1"),
+        (row(score=-0.1), "not between 0 and 1"),
+        (row(verdict="evil"), "unknown verdict"),
+        (row(verdict=None), "unknown verdict"),
+        (row(name=None), "has no name"),  # type: ignore[arg-type]
+    ],
+)
+def test_values_that_are_no_scores_are_bad_input(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        decide(scores(changed, *filler(5)), now=NOW)
+
+
+def test_scores_that_do_not_deny_it_count_as_simulated() -> None:
+    for metadata, expected in (({}, True), ({"simulated": "true"}, True), ({"simulated": "false"}, False)):
+        table = scores(row(), *filler(5), metadata=metadata | {"thresholds": json.dumps(THRESHOLDS)})
+        assert decide(table, now=NOW).simulated is expected
+
+
+def test_scores_in_all_their_forms(tmp_path: Path) -> None:
+    table = scores(row(), *filler(5))
+
+    class Wrapped:
+        def to_arrow(self) -> pa.Table:
+            return table
+
+    pq.write_table(table, tmp_path / "scores.parquet")
+    expected = decide(table, now=NOW).table
+    assert decide(Wrapped(), now=NOW).table.equals(expected)
+    assert decide(tmp_path / "scores.parquet", now=NOW).table.equals(expected, check_metadata=True)
+    loose = table.set_column(table.schema.get_field_index("rank"), "rank", table["rank"].cast(pa.int32()))
+    assert decide(loose, now=NOW).table.equals(expected)
+    with pytest.raises(UsageError, match="expected scores"):
+        decide([row()], now=NOW)
+    with pytest.raises(InputError, match="cannot read scores"):
+        decide(tmp_path / "none.parquet", now=NOW)
+    with pytest.raises(UsageError, match="time zone"):
+        decide(table, now=datetime(2026, 7, 1))
