@@ -1,72 +1,38 @@
 """Bring files and frames into a workspace, each content once.
 
-An ingest is known by the digest of its bytes, the reader's version and what the caller stated about it.
-Its rows go to Parquet files beside the tables first; only a file read to its end is committed, table by
-table, and its row in `ingests` comes last and makes the rest visible. What a crash leaves behind is
-completed, not doubled, by running the same ingest again.
+An ingest is known by the digest of its content, the reader's version and what the caller stated about it.
+Only what was read to its end is committed, so a file that is cut short leaves nothing. What a crash leaves
+behind is completed, not doubled, by running the same ingest again.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from mithra.errors import InputError, UsageError
-from mithra.observe.readers.base import Options, Reader, Rejects, Rows, Source
+from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe.frames import frame_digest
+from mithra.observe.inputs import FileInput, FrameInput, inputs, tracked
+from mithra.observe.readers.generic import rows_of_table
 from mithra.observe.sniff import find_reader
-from mithra.observe.store import DataFile, DataWriter
+from mithra.observe.source import Options, Rejects, Rows, Source
+from mithra.observe.staging import FileReport, IngestReport, Sink, Staging
 from mithra.observe.workspace import Workspace
 
 __all__ = ["FileReport", "IngestReport", "ingest"]
 
 DIGEST_CHARS = 32  # of SHA-256 in hex: 128 bits
-GROUP_FILES = 64  # files whose commits are made together
-GROUP_ROWS = 1 << 20
+FRAME_READER = "frame-1"
+NO_READER = "none-1"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What became of one file."""
-
-    file: str
-    reader: str
-    rows: dict[str, int]  # kept, by table
-    rejected: int
-    skipped: bool  # its content was in the workspace already
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What became of all files, in the order in which they were read."""
-
-    files: list[FileReport] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """Records added."""
-        return sum(sum(report.rows.values()) for report in self.files)
-
-    @property
-    def rejected(self) -> int:
-        """Records set aside, in the table rejects with file, line and reason."""
-        return sum(report.rejected for report in self.files)
-
-    @property
-    def skipped(self) -> int:
-        """Files whose content was in the workspace already."""
-        return sum(report.skipped for report in self.files)
 
 
 def ingest(
@@ -83,6 +49,9 @@ def ingest(
     progress: bool = False,
 ) -> IngestReport:
     """Read files or frames into the workspace; bad records go to its table rejects.
+
+    A file that lies in a folder (or matches a pattern) and is of no known format becomes one reject. All
+    other files are read before an error about one of them is raised.
 
     Args:
         workspace: created if its folder does not exist.
@@ -103,126 +72,129 @@ def ingest(
         FormatError: a file of unknown format, empty, or cut short; nothing of that file is kept.
         UsageError: arguments that do not fit.
     """
+    now = _utc(now) or datetime.now(UTC)
     options = Options(
         source=source,
         verdict=_checked_verdict(verdict),
         category=category,
-        known_at=_time(known_at),
+        known_at=_checked_date(known_at, now),
         columns=dict(columns) if columns else None,
         table=table,
-        now=now or datetime.now(UTC),
+        now=now,
         client_key=workspace.client_key,
     )
-    files = [path for given in sources for path in _paths(given)]
-    group = _Group(workspace, options)
-    for path in _tracked(files, progress):
-        group.add(path, format)
-    group.commit()
-    return IngestReport(group.reports)
+    items = inputs(sources)
+    run = _Run(workspace, options, format)
+    for item in tracked(items, progress):
+        run.take(item)
+    run.staging.commit()
+    if run.errors:
+        raise run.errors[0] if len(run.errors) == 1 else _several(run.errors, len(items))
+    return IngestReport(run.reports)
 
 
-class _Group:
-    """Files read but not committed yet. Small files are committed together, since a commit costs as much
-    as thousands of rows; a failure while reading one still commits those before it."""
+class _Run:
+    """One call of `ingest`."""
 
-    def __init__(self, workspace: Workspace, options: Options) -> None:
-        self._workspace, self._options = workspace, options
-        self._pending: dict[str, dict[str, DataFile | None]] = {}  # by ingest id, then table
-        self._tables: dict[str, tuple[str, ...]] = {}
+    def __init__(self, workspace: Workspace, options: Options, format: str) -> None:
+        self._workspace, self._options, self._format = workspace, options, format
+        self.staging = Staging(workspace)
         self.reports: list[FileReport] = []
+        self.errors: list[InputError] = []
 
-    def add(self, path: Path, format: str) -> None:
-        """Read one file."""
-        try:
-            self._read(Source.at(path), format)
-        except BaseException:
-            self.commit()
-            raise
-        if len(self._pending) >= GROUP_FILES or self._pending_rows() >= GROUP_ROWS:
-            self.commit()
-
-    def commit(self) -> None:
-        """Commit what is pending, table by table, `ingests` last."""
-        pending, self._pending = self._pending, {}
-        tables = dict.fromkeys(table for files in pending.values() for table in files if table != "ingests")
-        for table in [*tables, *(["ingests"] if pending else [])]:
-            self._workspace.store(table).append(
-                {key: files[table] for key, files in pending.items() if table in files}
-            )
-
-    def _read(self, source: Source, format: str) -> None:
-        reader = find_reader(source, format)
-        ingest_id = _ingest_id(source, reader, self._options)
-        if ingest_id in self._pending or self._workspace.store("ingests").holds(ingest_id):
-            log.info("%s: its content is in the workspace already", source.name)
-            self.reports.append(FileReport(source.name, reader.id, {}, 0, skipped=True))
+    def take(self, item: FileInput | FrameInput) -> None:
+        """Read one item. What is wrong with a file does not keep the others out."""
+        if isinstance(item, FrameInput):
+            self._frame(item)
             return
+        try:
+            self._file(item)
+        except FormatError as error:
+            if item.named:
+                self.errors.append(error)
+            else:
+                self._unreadable(item, error)
+        except InputError as error:
+            self.errors.append(error)
+        except BaseException:
+            self.staging.commit()
+            raise
+
+    def _file(self, item: FileInput) -> None:
+        source = Source.at(item.path)
+        reader = find_reader(source, self._format, self._options)
+        ingest_id = _ingest_id(_file_digest(item), reader.id, self._options)
+        if not self._skips(ingest_id, item.name, reader.id):
+            records = reader.read(source, self._options)
+            self._write(ingest_id, item.name, reader.id, source.stem, item.path.stat().st_size, records)
+
+    def _frame(self, item: FrameInput) -> None:
+        if self._options.table is None:
+            raise UsageError("a frame needs table=, the table that its rows go to", value=item.name)
+        ingest_id = _ingest_id(frame_digest(item.data), FRAME_READER, self._options)
+        if not self._skips(ingest_id, item.name, FRAME_READER):
+            rows = range(1, item.data.num_rows + 1)
+            records = rows_of_table(item.data, self._options, item.name, rows)
+            self._write(ingest_id, item.name, FRAME_READER, item.name, item.data.nbytes, records)
+
+    def _unreadable(self, item: FileInput, error: FormatError) -> None:
+        """One reject for a whole file, by its content like any other ingest."""
+        ingest_id = _ingest_id(_file_digest(item), NO_READER, replace(self._options, source=None))
+        if not self._skips(ingest_id, item.name, NO_READER):
+            reject = Rejects()
+            reject.add(None, "unreadable_file", _told(error))
+            size = item.path.stat().st_size
+            self._write(ingest_id, item.name, NO_READER, item.path.name, size, [reject], str(error))
+
+    def _skips(self, ingest_id: str, name: str, reader: str) -> bool:
+        if not self.staging.holds(ingest_id):
+            return False
+        log.info("%s: its content is in the workspace already", name)
+        self.reports.append(FileReport(name, reader, {}, 0, skipped=True))
+        return True
+
+    def _write(
+        self,
+        ingest_id: str,
+        name: str,
+        reader: str,
+        stem: str,
+        size: int,
+        records: Iterable[Rows | Rejects],
+        error: str | None = None,
+    ) -> None:
         self._workspace.create()
-        with _Sink(self._workspace, ingest_id) as sink:
-            for item in reader.read(source, self._options):
-                sink.add(item, source, self._options)
-            report = FileReport(source.name, reader.id, sink.rows(), sink.rejected, skipped=False)
-            self._pending[ingest_id] = sink.finish(_ingest_row(source, reader, report, self._options))
+        said_by = self._options.source or stem
+        with Sink(self._workspace, ingest_id, name, said_by) as sink:
+            for record in records:
+                sink.add(record)
+            report = FileReport(name, reader, sink.rows, sink.rejected, skipped=False, error=error)
+            row = {
+                "file": name,
+                "reader": reader,
+                "bytes": size,
+                "rows": sum(report.rows.values()),
+                "rejected": report.rejected,
+                "ingested_at": self._options.now,
+                "source": said_by,
+            }
+            files = sink.finish(pa.RecordBatch.from_pylist([row]))
+        self.staging.add(ingest_id, files)
         self.reports.append(report)
 
-    def _pending_rows(self) -> int:
-        return sum(file.rows for files in self._pending.values() for file in files.values() if file)
+
+def _told(error: FormatError) -> str:
+    """The error without its file, which the reject names already."""
+    return f"{error.message}{'' if error.value is None else f': {error.value}'}"
 
 
-class _Sink:
-    """The data files of one ingest, one for each table that it feeds."""
-
-    def __init__(self, workspace: Workspace, ingest_id: str) -> None:
-        self._workspace, self._id = workspace, ingest_id
-        self._writers: dict[str, DataWriter] = {}
-        self._done = False
-        self.rejected = 0
-
-    def __enter__(self) -> _Sink:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if not self._done:
-            for writer in self._writers.values():
-                writer.discard()
-
-    def add(self, item: Rows | Rejects, source: Source, options: Options) -> None:
-        if isinstance(item, Rows):
-            if item.data.num_rows:
-                self._writer(item.table).write(item.data)
-            return
-        self.rejected += len(item.lines)
-        self._writer("rejects").write(
-            pa.record_batch(
-                {
-                    "file": [source.name] * len(item.lines),
-                    "line": pa.array(item.lines, pa.int64()),
-                    "reason": item.reasons,
-                    "excerpt": item.excerpts,
-                    "source": [options.source or source.stem] * len(item.lines),
-                }
-            )
-        )
-
-    def rows(self) -> dict[str, int]:
-        return {table: writer.rows for table, writer in self._writers.items() if table != "rejects"}
-
-    def finish(self, ingest_row: pa.RecordBatch) -> dict[str, DataFile | None]:
-        self._writer("ingests").write(ingest_row)
-        files = {table: writer.close() for table, writer in self._writers.items()}
-        self._done = True
-        return files
-
-    def _writer(self, table: str) -> DataWriter:
-        if table not in self._writers:
-            self._writers[table] = DataWriter(self._workspace.path, table, self._id)
-        return self._writers[table]
+def _file_digest(item: FileInput) -> str:
+    with item.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _ingest_id(source: Source, reader: Reader, options: Options) -> str:
-    """Content, reader and whatever the caller stated that changes the rows."""
-    with source.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST_CHARS]
+def _ingest_id(digest: str, reader: str, options: Options) -> str:
+    """Content, reader, and whatever the caller stated that changes the rows."""
     stated = {
         "source": options.source,
         "verdict": options.verdict,
@@ -233,61 +205,16 @@ def _ingest_id(source: Source, reader: Reader, options: Options) -> str:
     }
     stated = {key: value for key, value in stated.items() if value is not None}
     if not stated:
-        return f"{digest}-{reader.id}"
+        return f"{digest[:DIGEST_CHARS]}-{reader}"
     said = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
-    return f"{digest}-{reader.id}-{said[:8]}"
+    return f"{digest[:DIGEST_CHARS]}-{reader}-{said[:8]}"
 
 
-def _ingest_row(source: Source, reader: Reader, report: FileReport, options: Options) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(
-        [
-            {
-                "file": source.name,
-                "reader": reader.id,
-                "bytes": source.path.stat().st_size,
-                "rows": sum(report.rows.values()),
-                "rejected": report.rejected,
-                "ingested_at": options.now,
-                "source": options.source or source.stem,
-            }
-        ]
+def _several(errors: list[InputError], files: int) -> InputError:
+    return InputError(
+        f"{len(errors)} of {files} files could not be read; the first: {errors[0]}",
+        hint="The others are in the workspace",
     )
-
-
-def _paths(given: Any) -> Iterator[Path]:
-    """Files of a path, folder (sorted, without hidden ones) or glob pattern."""
-    if not isinstance(given, str | os.PathLike):
-        raise UsageError("not a path", value=type(given).__name__)
-    path = Path(given)
-    if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
-        if not inside:
-            raise InputError("there is no file in this folder", file=path)
-        yield from inside
-    elif path.exists():
-        yield path
-    else:
-        found = sorted(glob.glob(str(given), recursive=True))
-        if not found:
-            raise InputError(
-                "no such file", file=path, hint="Give a file, a folder or a pattern that matches"
-            )
-        for match in found:
-            yield from _paths(match)
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _tracked(files: Sequence[Path], progress: bool) -> Iterator[Path]:
-    if not progress:
-        yield from files
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(files, "Ingesting", console=Console(stderr=True), transient=True)
 
 
 def _checked_verdict(verdict: str | None) -> str | None:
@@ -296,12 +223,18 @@ def _checked_verdict(verdict: str | None) -> str | None:
     return verdict
 
 
-def _time(value: datetime | str | None) -> datetime | None:
+def _checked_date(value: datetime | str | None, now: datetime) -> datetime | None:
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
-            raise UsageError(
-                "not a date", value=value, hint="Write it as 2026-06-01 or 2026-06-01T12:00Z"
-            ) from error
+            hint = "Write it as 2026-06-01 or 2026-06-01T12:00Z"
+            raise UsageError("known_at is not a date", value=value, hint=hint) from error
+    value = _utc(value)
+    if value is not None and value > now:
+        raise UsageError("known_at lies in the future", value=value.isoformat())
+    return value
+
+
+def _utc(value: datetime | None) -> datetime | None:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)

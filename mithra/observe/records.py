@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import socket
 from collections.abc import Callable
@@ -14,8 +16,21 @@ from numpy.typing import NDArray
 
 from mithra.names import canonicalize
 
-__all__ = ["canonical_addresses", "first_reason", "resolutions", "seconds_to_time"]
+__all__ = [
+    "HASH",
+    "canonical_addresses",
+    "client_hash",
+    "date_reason",
+    "first_reason",
+    "resolutions",
+    "seconds_to_time",
+]
 
+# Names of one label that are digests of files: MD5 to SHA-512 in hex.
+HASH = (
+    "^(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{56}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})$"
+)
+HASH_CHARS = 32  # of a client's keyed hash in hex: 128 bits
 MAX_RDATA_CHARS = 4096
 MICROSECONDS = 1_000_000
 
@@ -90,6 +105,11 @@ def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Ar
     words = values.dictionary_encode()
     done = pa.array([_address(word, family) for word in words.dictionary.to_pylist()], pa.string())
     return done.take(words.indices)
+
+
+def client_hash(client: str, key: bytes) -> str:
+    """The client's keyed hash, 32 hex digits."""
+    return hmac.new(key, client.lower().encode(), hashlib.sha256).hexdigest()[:HASH_CHARS]
 
 
 def _address(word: str | None, family: socket.AddressFamily) -> str | None:

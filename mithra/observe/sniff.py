@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from mithra.errors import FormatError, UsageError
-from mithra.observe.readers import READERS
-from mithra.observe.readers.base import Reader, Source
+from mithra.observe.readers import READERS, generic, jsonfile
+from mithra.observe.source import Options, Reader, Source
 
 __all__ = ["find_reader"]
 
 
-def find_reader(source: Source, format: str = "auto") -> Reader:
+def find_reader(source: Source, format: str = "auto", options: Options | None = None) -> Reader:
     """The reader that `format` names, or for "auto" the first that knows the content.
+
+    A column map or a table name asks for the generic readers.
 
     Raises:
         UsageError: no reader of that name.
         FormatError: nothing knows the content.
     """
     if format != "auto":
-        for reader in READERS:
-            if reader.name == format:
-                return reader
-        raise UsageError(
-            "no such format", value=format, hint=f"Formats: auto, {', '.join(r.name for r in READERS)}"
-        )
+        return _named(format)
     sample = source.sample
     if not sample.strip():
         raise FormatError("the file holds nothing but white space", file=source.path)
+    if options is not None and (options.columns or options.table):
+        return _generic(sample)
     for reader in READERS:
         if reader.sniff(sample):
             return reader
     raise FormatError(
         "no reader knows this content",
-        value=sample[:80],
+        value=sample[:80].decode("utf-8", "replace"),
         file=source.path,
         hint="State its format with --format, or map the columns of a table with --map name=THEIRS",
     )
+
+
+def _named(format: str) -> Reader:
+    for reader in READERS:
+        if reader.name == format:
+            return reader
+    raise UsageError(
+        "no such format", value=format, hint=f"Formats: auto, {', '.join(r.name for r in READERS)}"
+    )
+
+
+def _generic(sample: bytes) -> Reader:
+    if generic.sniff_parquet(sample):
+        return _named("parquet")
+    return _named("json" if jsonfile.first_record(sample) is not None else "csv")

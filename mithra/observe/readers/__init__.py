@@ -3,8 +3,18 @@ mark of their own first, tables by their header next, and plain lists last."""
 
 from __future__ import annotations
 
-from mithra.observe.readers import blocklists, feeds, networks, pdns, popularity, querylog, rdap, zone
-from mithra.observe.readers.base import Reader
+from mithra.observe.readers import (
+    blocklists,
+    feeds,
+    generic,
+    networks,
+    pdns,
+    popularity,
+    querylog,
+    rdap,
+    zone,
+)
+from mithra.observe.source import Reader
 
 __all__ = ["READERS"]
 
@@ -14,6 +24,7 @@ READERS: list[Reader] = [
     *querylog.READERS,
     *popularity.READERS,
     *networks.READERS,
+    *generic.READERS,
     *feeds.READERS,
     *zone.READERS,
     *blocklists.READERS,

@@ -12,8 +12,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 
-from mithra.observe.readers.base import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 from mithra.observe.readers.labels import Listed, date_of_file, host_of_url, label_rows
+from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 

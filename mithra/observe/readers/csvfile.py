@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mithra.observe.readers.base import Rejects, Source
+from mithra.observe.source import Rejects, Source
 
 __all__ = ["CsvLook", "CsvRows", "column", "look", "rows"]
 
@@ -30,6 +30,7 @@ class CsvLook:
 
     delimiter: str
     header: tuple[str, ...]  # normalised: lower case, words joined by `_`; empty where there is none
+    written: tuple[str, ...]  # the header as it stands there
     first: tuple[str, ...]  # cells of the first line that is no comment (the header, if it stands there)
     header_line: int  # number of the line that holds the header, 0 where there is none
 
@@ -96,10 +97,10 @@ def _look(line: bytes, number: int, comment: bytes, comment_line: int) -> CsvLoo
         return None
     said = _split(comment.lstrip(b"#; "), delimiter) or []
     if len(said) == len(first) and all(map(_HEADER_CELL.fullmatch, said)):
-        return CsvLook(delimiter, _normal(said), tuple(first), comment_line)
+        return CsvLook(delimiter, _normal(said), tuple(said), tuple(first), comment_line)
     if all(map(_HEADER_CELL.fullmatch, first)):
-        return CsvLook(delimiter, _normal(first), tuple(first), number)
-    return CsvLook(delimiter, (), tuple(first), 0)
+        return CsvLook(delimiter, _normal(first), tuple(first), tuple(first), number)
+    return CsvLook(delimiter, (), (), tuple(first), 0)
 
 
 def _normal(cells: Sequence[str]) -> tuple[str, ...]:

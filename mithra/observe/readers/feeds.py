@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from mithra.errors import FormatError
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import csvfile, jsonfile
-from mithra.observe.readers.base import Options, Reader, Rejects, Rows, Source
 from mithra.observe.readers.labels import Listed, date_of_file, host_of_url, label_rows
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 

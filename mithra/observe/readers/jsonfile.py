@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mithra.errors import FormatError
-from mithra.observe.readers.base import MAX_LINE_BYTES, Rejects, Source
+from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
 __all__ = ["JsonRecords", "first_record", "records"]
 

@@ -16,14 +16,11 @@ import pyarrow.compute as pc
 from mithra.errors import InputError
 from mithra.names import canonicalize
 from mithra.observe.dates import header_date
-from mithra.observe.readers.base import Options, Rejects, Rows, Source
-from mithra.observe.records import date_reason, first_reason, seconds_to_time
+from mithra.observe.records import HASH, date_reason, first_reason, seconds_to_time
+from mithra.observe.source import Options, Rejects, Rows, Source
 
-__all__ = ["HASH", "Listed", "date_of_file", "host_of_url", "label_rows"]
+__all__ = ["Listed", "date_of_file", "host_of_url", "label_rows"]
 
-HASH = (
-    "^(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{56}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})$"
-)
 LOCAL_NAMES = {
     "localhost",
     "localhost.localdomain",

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from mithra.errors import FormatError
 from mithra.observe.readers import csvfile
-from mithra.observe.readers.base import Options, Reader, Rejects, Rows, Source
 from mithra.observe.readers.labels import date_of_file
 from mithra.observe.records import date_reason, seconds_to_time
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 

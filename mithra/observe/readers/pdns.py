@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import FormatError
-from mithra.observe.readers.base import (
+from mithra.observe.records import resolutions
+from mithra.observe.source import (
     MAX_LINE_BYTES,
     Options,
     Reader,
@@ -32,7 +33,6 @@ from mithra.observe.readers.base import (
     Rows,
     Source,
 )
-from mithra.observe.records import resolutions
 
 __all__ = ["READERS"]
 

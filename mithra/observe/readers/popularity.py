@@ -18,9 +18,9 @@ from mithra.errors import FormatError
 from mithra.names import canonicalize
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import csvfile, jsonfile
-from mithra.observe.readers.base import Options, Reader, Rejects, Rows, Source
-from mithra.observe.readers.labels import HASH, date_of_file, host_of_url
-from mithra.observe.records import date_reason, first_reason, seconds_to_time
+from mithra.observe.readers.labels import date_of_file, host_of_url
+from mithra.observe.records import HASH, date_reason, first_reason, seconds_to_time
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS", "WARNING_LIST"]
 

@@ -8,8 +8,6 @@ says so itself. A pair may come in several rows for one hour, whose counts add u
 from __future__ import annotations
 
 import calendar
-import hashlib
-import hmac
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.names import canonicalize
-from mithra.observe.readers.base import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
-from mithra.observe.records import date_reason, first_reason, seconds_to_time
+from mithra.observe.records import client_hash, date_reason, first_reason, seconds_to_time
+from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
-__all__ = ["READERS", "client_hash"]
+__all__ = ["READERS"]
 
-HASH_CHARS = 32  # of the hex digest: 128 bits
 SNIFFED_LINES = 50
 SHOWN_CHARS = 1000
 
@@ -67,11 +64,6 @@ def read_query_log(source: Source, options: Options) -> Iterator[Rows | Rejects]
             counted[key] += 1
             lines_of.setdefault(key, number)
         yield from _rows(counted, lines_of, rejects, source, options)
-
-
-def client_hash(client: str, key: bytes) -> str:
-    """The client's keyed hash, 32 hex digits."""
-    return hmac.new(key, client.lower().encode(), hashlib.sha256).hexdigest()[:HASH_CHARS]
 
 
 def _rows(

@@ -19,7 +19,7 @@ import pyarrow as pa
 from mithra.names import canonicalize
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
-from mithra.observe.readers.base import Options, Reader, Rejects, Rows, Source
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 from mithra.schema import table_schema
 
 __all__ = ["READERS"]

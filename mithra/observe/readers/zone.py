@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.errors import InputError
-from mithra.observe.readers.base import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 from mithra.observe.readers.labels import date_of_file
 from mithra.observe.records import resolutions
+from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 

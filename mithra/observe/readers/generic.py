@@ -1,0 +1,156 @@
+"""Generic CSV, JSON lines and Parquet: columns by our own names, or by the caller's map.
+
+These readers are asked for by a map or a table name; without, they know a table whose header already uses
+the names of a workspace table, and Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mithra.errors import FormatError, UsageError
+from mithra.observe.frames import conform, guess_table
+from mithra.observe.readers import csvfile, jsonfile
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
+
+__all__ = ["READERS", "rows_of_table"]
+
+PARQUET_MAGIC = b"PAR1"
+ROWS_PER_BATCH = 1 << 16
+
+
+def sniff_parquet(sample: bytes) -> bool:
+    """The magic number."""
+    return sample.startswith(PARQUET_MAGIC)
+
+
+def read_parquet(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of a Parquet file."""
+    try:
+        file = pq.ParquetFile(source.path)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"not a whole Parquet file ({error})", file=source.path, hint="Fetch it again"
+        ) from error
+    row = 1
+    try:
+        for batch in file.iter_batches(ROWS_PER_BATCH):
+            yield from rows_of_table(
+                pa.Table.from_batches([batch]), options, source.stem, range(row, row + len(batch))
+            )
+            row += len(batch)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"damaged Parquet data ({error})", file=source.path, hint="Fetch it again"
+        ) from error
+
+
+def sniff_csv(sample: bytes) -> bool:
+    """A header that names the columns of a workspace table."""
+    found = csvfile.look(sample)
+    return found is not None and bool(found.header) and _known(found.header)
+
+
+def read_csv(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of delimited text. Without a header, columns are called 1, 2, 3 …"""
+    found = csvfile.look(source.sample) or _one_column(source.sample)
+    names = _names(found, options)
+    for batch in csvfile.rows(source, found):
+        for i in range(len(batch.cells) - 1, -1, -1):
+            if len(batch.cells[i]) != len(names):
+                batch.rejects.add(batch.numbers[i], "wrong_column_count", batch.raw[i])
+                del batch.numbers[i], batch.cells[i], batch.raw[i]
+        columns = list(zip(*batch.cells, strict=True)) or [() for _ in names]
+        data = pa.table(
+            {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
+        )
+        yield from rows_of_table(data, options, source.stem, batch.numbers, batch.raw)
+        if batch.rejects.lines:
+            yield batch.rejects
+
+
+def sniff_json(sample: bytes) -> bool:
+    """Objects whose keys are the columns of a workspace table."""
+    record = jsonfile.first_record(sample)
+    return record is not None and _known([str(key) for key in record])
+
+
+def read_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of JSON objects."""
+    wanted = list(dict.fromkeys((options.columns or {}).values()))
+    for batch in jsonfile.records(source):
+        names = list(dict.fromkeys([*wanted, *(str(key) for value in batch.values for key in value)]))
+        data = pa.table({name: _column([value.get(name) for value in batch.values]) for name in names})
+        raw = [str(value)[:1000].encode() for value in batch.values]
+        yield from rows_of_table(data, options, source.stem, batch.numbers, raw)
+        if batch.rejects.lines:
+            yield batch.rejects
+
+
+def rows_of_table(
+    data: pa.Table, options: Options, source: str, numbers: Any, raw: list[bytes] | None = None
+) -> Iterator[Rows | Rejects]:
+    """Rows and rejects of a table with the caller's columns; `numbers` are the rows' lines."""
+    table = options.table or guess_table(data.column_names, options)
+    kept, reason = conform(table, data, options, source=source)
+    keep = pc.is_null(reason)
+    yield Rows(table, kept.filter(keep))
+    bad = pc.indices_nonzero(pc.invert(keep)).to_pylist()
+    if bad:
+        at = pa.array(bad, pa.int64())
+        shown = data.take(at).to_pylist() if raw is None else [raw[i] for i in bad]
+        if table == "queries":  # a client's address is shown nowhere
+            shown = kept["name"].take(at).to_pylist()
+        rejects = Rejects()
+        for i, record in zip(bad, shown, strict=True):
+            rejects.add(numbers[i], reason[i].as_py(), record)
+        yield rejects
+
+
+def _one_column(sample: bytes) -> csvfile.CsvLook:
+    """A file without a delimiter: one column under a header."""
+    first = sample.removeprefix(b"\xef\xbb\xbf").splitlines()[0].decode("utf-8", "replace").strip()
+    return csvfile.CsvLook("\t", (first.lower(),), (first,), (first,), 1)
+
+
+def _names(found: csvfile.CsvLook, options: Options) -> list[str]:
+    """Column names as the caller's map may write them: the header's own, normalised ones, or places."""
+    mapped = set((options.columns or {}).values())
+    places = [str(i) for i in range(1, len(found.first) + 1)]
+    if not found.header or set(places) & mapped:
+        return places
+    normal = zip(found.written, found.header, strict=True)
+    return [written if written in mapped else header for written, header in normal]
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Values of one JSON key: lists stay lists, all else is text."""
+    if any(isinstance(value, list) for value in values):
+        return pa.array([_texts(value) for value in values], pa.list_(pa.string()))
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _texts(value: Any) -> list[str] | None:
+    if value is None:
+        return None
+    return [str(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def _known(names: Any) -> bool:
+    try:
+        guess_table(set(names), Options())
+    except UsageError:
+        return False
+    return True
+
+
+READERS = [
+    Reader("parquet", 1, (), sniff_parquet, read_parquet),
+    Reader("json", 1, (), sniff_json, read_json),
+    Reader("csv", 1, (), sniff_csv, read_csv),
+]
