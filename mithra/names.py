@@ -291,7 +291,6 @@ def _needs_look(
     slow = (lengths <= 0) | (lengths > MAX_OCTETS)
     last = _byte_at(data, ends - 1, lengths > 0)
     slow |= (last >= ord("0")) & (last <= ord("9"))
-    slow |= last == _DOT
     slow |= _byte_at(data, begins, lengths > 0) == _DOT
     dots = classes == 1
     odd = np.concatenate([np.flatnonzero(classes == 3), np.flatnonzero(dots[1:] & dots[:-1])])
