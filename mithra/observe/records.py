@@ -37,6 +37,10 @@ MICROSECONDS = 1_000_000
 _NAME_TYPES = {"NS", "CNAME", "DNAME", "PTR"}
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
+_GROUP = r"(?:0|[1-9a-f][0-9a-f]{0,3})"
+_IPV6 = rf"^{_GROUP}(?::{_GROUP})*::(?:{_GROUP}(?::{_GROUP})*)?$"
+_IPV6_ZEROS = r"(?:^|:)0:0(?::|$)|(?:^|:)0::|::0(?::|$)"
+_NULL = pa.scalar(None, pa.string())
 _RRTYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 
 
@@ -91,13 +95,17 @@ def date_reason(seconds: pa.Array, now: int) -> pa.Array:
     if pc.all(fine, skip_nulls=False).as_py():
         return pa.nulls(len(seconds), pa.string())
     late = pc.if_else(pc.greater(seconds, now), "date_in_future", "date_not_after_1970")
-    return pc.if_else(fine, pa.scalar(None, pa.string()), late).fill_null("no_date")
+    return pc.if_else(fine, _NULL, late).fill_null("no_date")
 
 
 def seconds_to_time(seconds: pa.Array, now: int) -> pa.Array:
-    """Epoch seconds as UTC timestamps; null outside (0, now]."""
-    numbers = pc.min_element_wise(seconds, pa.scalar(now, pa.int64()), skip_nulls=False)
-    return pc.multiply(numbers, MICROSECONDS).cast(pa.timestamp("us", tz="UTC"))
+    """Epoch seconds as UTC timestamps; no later than `now`, since int64 microseconds could overflow."""
+    bounds = pc.min_max(seconds).as_py()
+    if bounds["max"] is not None and bounds["max"] > now:
+        seconds = pc.min_element_wise(seconds, pa.scalar(now, pa.int64()), skip_nulls=False)
+    if bounds["min"] is not None and bounds["min"] < -now:
+        seconds = pc.max_element_wise(seconds, pa.scalar(-now, pa.int64()), skip_nulls=False)
+    return pc.multiply(seconds, MICROSECONDS).cast(pa.timestamp("us", tz="UTC"))
 
 
 def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Array:
@@ -134,26 +142,39 @@ def _rrtype(word: str | None) -> str | None:
 
 
 def _rdata(values: pa.Array, codes: NDArray[Any], kinds: list[str | None]) -> tuple[pa.Array, pa.Array]:
-    """Canonical rdata by rrtype. Each type's rows are taken out, done at once and put back."""
-    done, reasons, places = [], [], []
-    for code in range(-1, len(kinds)):
-        at = np.flatnonzero(codes == code)
+    """Canonical rdata by rrtype. Most values are canonical as they come, and are left where they are."""
+    reason = pc.if_else(pc.is_null(values), "no_rdata", _NULL) if values.null_count else None
+    reasons = [] if reason is None else [reason]
+    for code, kind in enumerate(kinds):
+        here = codes == code
+        if kind == "A":
+            here &= ~_as_numpy(pc.match_substring_regex(values, _IPV4))
+        at = np.flatnonzero(here)
         if not len(at):
             continue
-        part = values if len(at) == len(values) else values.take(pa.array(at))
-        kept, reason = _of_type(kinds[code] if code >= 0 else None)(part)
-        missing = pc.if_else(pc.is_null(part), "no_rdata", pa.scalar(None, pa.string()))
-        done.append(kept)
-        reasons.append(first_reason([missing, reason]))
-        places.append(at)
-    if not places:
-        return values, pa.nulls(0, pa.string())
-    back = np.empty(len(values), dtype=np.int64)
-    back[np.concatenate(places)] = np.arange(len(values))
-    order = pa.array(back)
-    reason = pa.concat_arrays(reasons)
-    nothing = reason.null_count == len(reason)
-    return pa.concat_arrays(done).take(order), reason if nothing else reason.take(order)
+        part = values.take(pa.array(at))
+        kept, why = _of_type(kind)(part)
+        if why.null_count < len(why):
+            reasons.append(_scattered(why, at, len(values)))
+        changed = ~_as_numpy(pc.equal(kept, part))
+        if changed.any():
+            values = _replaced(values, at[changed], kept.filter(pa.array(changed)))
+    return values, first_reason(reasons) if reasons else pa.nulls(len(values), pa.string())
+
+
+def _as_numpy(flags: pa.Array) -> NDArray[np.bool_]:
+    """Booleans, null being False."""
+    return np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _replaced(values: pa.Array, at: NDArray[np.int64], new: pa.Array) -> pa.Array:
+    mask = np.zeros(len(values), dtype=bool)
+    mask[at] = True
+    return pc.replace_with_mask(values, pa.array(mask), new)
+
+
+def _scattered(part: pa.Array, at: NDArray[np.int64], rows: int) -> pa.Array:
+    return _replaced(pa.nulls(rows, pa.string()), at, part)
 
 
 def _of_type(kind: str | None) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]]:
@@ -167,16 +188,24 @@ def _of_type(kind: str | None) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]
 
 
 def _ipv4(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    plain = pc.match_substring_regex(values, _IPV4)
-    if pc.all(plain, skip_nulls=False).as_py():
-        return values, pa.nulls(len(values), pa.string())
-    kept = pc.if_else(plain, values, canonical_addresses(values, socket.AF_INET))
+    kept = canonical_addresses(values, socket.AF_INET)
     return kept, _where_null(kept, "bad_ipv4")
 
 
 def _ipv6(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    kept = canonical_addresses(values, socket.AF_INET6)
+    """The test for the form of RFC 5952 is sufficient, not necessary: what fails it is parsed and written."""
+    shaped = pc.and_(
+        pc.match_substring_regex(values, _IPV6), pc.less_equal(pc.count_substring(values, ":"), 6)
+    )
+    plain = pc.and_not(shaped, pc.match_substring_regex(values, _IPV6_ZEROS))
+    if pc.all(plain, skip_nulls=False).as_py():
+        return values, pa.nulls(len(values), pa.string())
+    kept = pc.if_else(plain, values, canonical_addresses(_where(values, pc.invert(plain)), socket.AF_INET6))
     return kept, _where_null(kept, "bad_ipv6")
+
+
+def _where(values: pa.Array, condition: pa.Array) -> pa.Array:
+    return pc.if_else(condition, values, _NULL)
 
 
 def _host(values: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -198,8 +227,8 @@ def _lower(values: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 def _text(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     long = pc.greater(pc.utf8_length(values), MAX_RDATA_CHARS)
-    return values, pc.if_else(long, "rdata_too_long", pa.scalar(None, pa.string()))
+    return values, pc.if_else(long, "rdata_too_long", _NULL)
 
 
 def _where_null(values: pa.Array, reason: str) -> pa.Array:
-    return pc.if_else(pc.is_null(values), reason, pa.scalar(None, pa.string()))
+    return pc.if_else(pc.is_null(values), reason, _NULL)

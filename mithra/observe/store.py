@@ -8,10 +8,12 @@ object: a rival's commit in between raises CommitFailedError, and we reopen and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -28,9 +30,20 @@ from mithra.schema import table_schema
 __all__ = ["DataFile", "DataWriter", "TableStore"]
 
 COMMIT_TRIES = 20
-ROW_GROUP_ROWS = 1 << 19  # rows buffered in memory before they go to disk
+ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
 SECONDS_BETWEEN_TRIES = 0.05
-_PLAIN_COLUMNS = {"first_seen", "last_seen", "created", "updated", "expires", "count", "start", "end"}
+# Columns with about as many values as rows: a dictionary would be built and thrown away.
+_MANY_VALUES = {
+    "name",
+    "rdata",
+    "first_seen",
+    "last_seen",
+    "captured_at",
+    "start",
+    "end",
+    "fingerprint",
+    "names",
+}
 
 
 @dataclass(frozen=True)
@@ -133,6 +146,8 @@ class DataWriter:
         self._path = folder / table / f"{ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
         self._id = ingest_id
         self._writer: pq.ParquetWriter | None = None
+        self._thread: ThreadPoolExecutor | None = None  # only large files need one
+        self._writing: Future[None] | None = None
         self._buffer: list[pa.RecordBatch] = []
         self._buffered = self.rows = 0
 
@@ -147,7 +162,10 @@ class DataWriter:
 
     def close(self) -> DataFile | None:
         """Finish the file; None where nothing was written."""
-        self._flush()
+        self._wait()
+        if self._buffer:
+            self._write_out(self._taken())
+        self._end_thread()
         if self._writer is None:
             return None
         self._writer.close()
@@ -156,6 +174,9 @@ class DataWriter:
     def discard(self) -> None:
         """Throw the unfinished file away."""
         self._buffer.clear()
+        with contextlib.suppress(Exception):  # the error that led here is the one to raise
+            self._wait()
+        self._end_thread()
         if self._writer is not None:
             self._writer.close()
             self._path.unlink(missing_ok=True)
@@ -174,18 +195,35 @@ class DataWriter:
         return pa.RecordBatch.from_arrays(columns, names=self._schema.names)
 
     def _flush(self) -> None:
-        if not self._buffer:
-            return
+        """Hand the buffered rows to the writing thread, once it is done with those before."""
+        self._wait()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="mithra-parquet")
+        self._writing = self._thread.submit(self._write_out, self._taken())
+
+    def _taken(self) -> list[pa.RecordBatch]:
         batches, self._buffer, self._buffered = self._buffer, [], 0
+        return batches
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _end_thread(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def _write_out(self, batches: list[pa.RecordBatch]) -> None:
         table = pa.Table.from_batches(batches) if _same(batches) else _plain_table(batches, self._schema)
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
                 self._path,
-                table.schema,
+                self._schema.remove_metadata(),
                 compression="snappy",
                 store_schema=False,
-                use_dictionary=[name for name in self._schema.names if name not in _PLAIN_COLUMNS],
+                use_dictionary=[name for name in self._schema.names if name not in _MANY_VALUES],
             )
         self._writer.write_table(table.cast(self._writer.schema), row_group_size=ROW_GROUP_ROWS)
 

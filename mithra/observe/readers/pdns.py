@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import FormatError
+from mithra.observe.ahead import ahead
 from mithra.observe.records import resolutions
 from mithra.observe.source import (
     MAX_LINE_BYTES,
@@ -106,7 +107,7 @@ READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
 def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:
     con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
     try:
-        for batch in con.sql(_query(source, framed)).to_arrow_reader(BATCH_ROWS):
+        for batch in ahead(con.sql(_query(source, framed)).to_arrow_reader(BATCH_ROWS)):
             yield _kept(batch, source, options, seen)
     except duckdb.Error as error:
         log.info("%s: DuckDB stopped after row %d (%s); reading on in Python", source.name, seen.rows, error)
