@@ -73,7 +73,7 @@ def resolutions_as_of(resolutions: Frame, as_of: int) -> Frame:
 
 
 def observations(visible: Mapping[str, Frame]) -> Frame:
-    """name, first_seen, last_seen (of its traffic, null where there was none): one row a domain.
+    """name, first_seen, last_seen (of its traffic, null where there was none): one row a domain, in no order.
 
     Labels and popularity are no observations.
     """
@@ -85,7 +85,7 @@ def observations(visible: Mapping[str, Frame]) -> Frame:
         visible["queries"].select("name", "first_seen", nw.col("first_seen").alias("last_seen")),
     ]
     by_name = nw.concat(seen).filter(~nw.col("name").is_null()).group_by("name")
-    return by_name.agg(nw.col("first_seen").min(), nw.col("last_seen").max()).sort("name")
+    return by_name.agg(nw.col("first_seen").min(), nw.col("last_seen").max())
 
 
 def merged_records(records: Frame) -> Frame:

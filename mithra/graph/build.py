@@ -15,6 +15,7 @@ from datetime import datetime
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import UsageError
@@ -64,7 +65,7 @@ def build(
     with ThreadPoolExecutor(2, thread_name_prefix="mithra-build") as pool:
         on_step("names")
         seen = visible_tables(tables, at)
-        domains = arrow(observations(seen))
+        domains = _sorted(arrow(observations(seen)))
         names, since = domains["name"].combine_chunks(), domains["first_seen"].to_numpy()
         kin = pool.submit(family_of, names)
         on_step("records")
@@ -97,6 +98,12 @@ def build(
         labels=labels,
         manifest=_noted(kinds, parts),
     )
+
+
+def _sorted(domains: pa.Table) -> pa.Table:
+    """The domains by name; faster here than in the engine, and they come to memory anyway."""
+    domains = domains.combine_chunks()
+    return domains.take(pc.array_sort_indices(domains["name"].combine_chunks()))
 
 
 def _records(engine: Engine, seen: Mapping[str, Frame], domains: pa.Table, merge_from_rows: int) -> Frame:

@@ -127,22 +127,27 @@ def merged(edges: Edges) -> Edges:
     """
     if not len(edges):
         return edges
-    key = edges.domain.astype(np.int64) * len(edges.entities) + edges.entity
+    key = (edges.domain.astype(np.int64) << 32) | edges.entity
+    order = None
     if np.any(key[1:] < key[:-1]):
         order = np.argsort(key, kind="stable")  # fast on sorted runs too
-        key, edges = key[order], edges.take(order)
+        key = key[order]
     new = np.ones(len(key), dtype=np.bool_)
     np.not_equal(key[1:], key[:-1], out=new[1:])
-    if new.all():
-        return edges
-    starts = np.flatnonzero(new)
+    starts = None if new.all() else np.flatnonzero(new)
+
+    def reduced(values: NDArray[np.int64], by: np.ufunc) -> NDArray[np.int64]:
+        values = values if order is None else values[order]
+        return values if starts is None else by.reduceat(values, starts)
+
+    key = key if starts is None else key[starts]
     return replace(
         edges,
-        domain=edges.domain[starts],
-        entity=edges.entity[starts],
-        first_seen=np.minimum.reduceat(edges.first_seen, starts),
-        last_seen=np.maximum.reduceat(edges.last_seen, starts),
-        count=None if edges.count is None else np.maximum.reduceat(edges.count, starts),
+        domain=(key >> 32).astype(np.int32),
+        entity=(key & 0xFFFF_FFFF).astype(np.int32),
+        first_seen=reduced(edges.first_seen, np.minimum),
+        last_seen=reduced(edges.last_seen, np.maximum),
+        count=None if edges.count is None else reduced(edges.count, np.maximum),
     )
 
 

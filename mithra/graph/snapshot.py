@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+    from mithra.graph.export import Subgraph
 
 __all__ = ["FACTS", "LABELS", "Relation", "Snapshot"]
 
@@ -95,7 +102,66 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.names)
 
+    @classmethod
+    def open(cls, path: str | Path, verify: bool = False) -> Snapshot:
+        """The snapshot saved in a folder, memory-mapped: opening takes milliseconds and little memory.
+
+        Args:
+            path: the folder.
+            verify: hash every file first and check all ids.
+
+        Raises:
+            SnapshotError: no snapshot there, or an incomplete one.
+            IntegrityError: with `verify`, stored bytes that are not those that were written.
+        """
+        from mithra.graph.disk import open_snapshot
+
+        return open_snapshot(Path(path), verify=verify)
+
+    def save(self, path: str | Path) -> Snapshot:
+        """Write the snapshot to a new folder, all or nothing, and return it memory-mapped from there.
+
+        Raises:
+            SnapshotError: something else is at the path, or it cannot be written.
+        """
+        from mithra.graph.disk import open_snapshot, save_snapshot
+
+        save_snapshot(self, Path(path))
+        return open_snapshot(Path(path))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content, hex: equal for equal content, whatever it was built from."""
+        from mithra.graph.parts import content_digest
+
+        recorded = self.manifest.get("digest")
+        return recorded if isinstance(recorded, str) else content_digest(self)
+
     def index(self, names: pa.Array) -> NDArray[np.int64]:
         """Ids of canonical names, -1 for those that the snapshot does not hold."""
         found = pc.index_in(names, value_set=self.names)
         return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def to_pyg(self) -> HeteroData:
+        """The graph for torch-geometric: node types `domain` and one for each relation, edges both ways.
+
+        Domains carry `first_seen` and `group`; edges carry `edge_attr` [edges, 2], first and last seen in
+        epoch seconds (int64), and `edge_weight` [edges].
+        """
+        from mithra.graph.export import to_pyg
+
+        return to_pyg(self)
+
+    def neighbourhood(self, name: str, hops: int = 1, limit: int = 500) -> Subgraph:
+        """What lies within so many edges of a name, at most `limit` nodes, for small pictures.
+
+        One hop leads to the entities of the name, a second to the domains that share them, rare entities
+        first.
+
+        Raises:
+            SnapshotError: the snapshot does not hold the name.
+            UsageError: hops or limit below 1.
+        """
+        from mithra.graph.export import neighbourhood
+
+        return neighbourhood(self, name, hops, limit)

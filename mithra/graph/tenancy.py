@@ -3,7 +3,7 @@
 In a cloud an address changes hands within minutes, and two names that held it a year apart share nothing.
 So the entity is not the address but a tenancy of it: a time in which somebody was always seen there, with
 no gap longer than `TENANCY_GAP_SECONDS`. The first tenancy of 192.0.2.1 has the key `192.0.2.1`, the second
-`192.0.2.1#2`, and so on; rows that come to be known later only add tenancies behind.
+`192.0.2.1#2`, and so on; what is seen later adds tenancies behind and renames none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = ["TENANCY_GAP_SECONDS", "plain_address", "split_tenancies"]
 
 TENANCY_GAP_SECONDS = 30 * 86_400
 _MARK = "#"
+_TIME_MASK = 0xFFFF_FFFF
 
 
 def plain_address(keys: pa.Array) -> pa.Array:
@@ -36,31 +37,28 @@ def split_tenancies(stays: Edges, gap_seconds: int = TENANCY_GAP_SECONDS) -> tup
     """
     if not len(stays):
         return replace(stays, entities=stays.entities.slice(0, 0)), stays.entity
-    order = np.argsort(_by_entity_then(stays.entity, stays.first_seen), kind="stable")
-    stays = stays.take(order)
+    origin = int(stays.first_seen.min())
+    key = _entity_and_time(stays.entity, stays.first_seen, origin)
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    entity = (key >> 32).astype(np.int32)
     new_address = np.ones(len(stays), dtype=np.bool_)
-    np.not_equal(stays.entity[1:], stays.entity[:-1], out=new_address[1:])
-    held_until = _running_maximum(stays.entity, stays.last_seen)
-    empty_before = np.zeros(len(stays), dtype=np.bool_)
-    np.greater(stays.first_seen[1:] - held_until[:-1], gap_seconds, out=empty_before[1:])
-    starts = new_address | empty_before
-    tenancy = np.cumsum(starts, dtype=np.int32) - np.int32(1)
-    address_of = stays.entity[starts]
+    np.not_equal(entity[1:], entity[:-1], out=new_address[1:])
+    # The id leads in the number, so one running maximum over all starts anew with each address.
+    held_until = np.maximum.accumulate(_entity_and_time(entity, stays.last_seen[order], origin))
+    starts = new_address.copy()
+    starts[1:] |= (key[1:] & _TIME_MASK) - (held_until[:-1] & _TIME_MASK) > gap_seconds
+    tenancy = np.empty(len(stays), dtype=np.int32)
+    tenancy[order] = np.cumsum(starts, dtype=np.int32) - np.int32(1)
+    address_of = entity[starts]
     keys = _keys(stays.entities.take(pa.array(address_of)), new_address[starts])
     return replace(stays, entity=tenancy, entities=keys), address_of
 
 
-def _by_entity_then(entity: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One sortable number of an entity id and a time, within 136 years of the earliest."""
-    key: NDArray[np.int64] = (entity.astype(np.int64) << 32) | np.minimum(time - time.min(), 0xFFFF_FFFF)
-    return key
-
-
-def _running_maximum(entity: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The latest time so far within each run of equal entities, [n]."""
-    latest: NDArray[np.int64] = np.maximum.accumulate(_by_entity_then(entity, time)) & 0xFFFF_FFFF
-    latest += time.min()
-    return latest
+def _entity_and_time(entity: NDArray[np.int32], time: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
+    """One sortable number of an entity id and a time, which is within 136 years of the origin."""
+    number: NDArray[np.int64] = (entity.astype(np.int64) << 32) | np.minimum(time - origin, _TIME_MASK)
+    return number
 
 
 def _keys(addresses: pa.Array, first_of_address: NDArray[np.bool_]) -> pa.Array:
