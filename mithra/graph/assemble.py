@@ -95,7 +95,7 @@ def derive(kind: Derived, base: Assembled, keys: pa.Array) -> Assembled:
         )
     if not pa.types.is_dictionary(keys.type):
         ids, names = sorted_dictionary(keys)
-        keys = pa.DictionaryArray.from_arrays(pa.array(ids, mask=keys.is_null().to_numpy(False)), names)
+        keys = pa.DictionaryArray.from_arrays(pa.array(ids, mask=ids < 0), names)
     entity_of = pc.fill_null(keys.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
     moved = with_entities(base.edges, entity_of, keys.dictionary)
     edges, dropped = capped(merged(moved), kind.most)

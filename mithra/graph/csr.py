@@ -103,20 +103,20 @@ def encode(edges: pa.Table, *, ordered: bool = True) -> Edges:
 
 
 def sorted_dictionary(keys: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
-    """Ids of the keys, [n], and the distinct keys in byte order."""
+    """Ids of the keys, [n], -1 for null, and the distinct keys in byte order."""
     ids, distinct = dictionary(keys)
     order = pc.array_sort_indices(distinct).to_numpy()
-    rank = np.empty(len(order), dtype=np.int32)
+    rank = np.full(len(order) + 1, -1, dtype=np.int32)  # the last one serves id -1
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank[ids], distinct.take(pa.array(order))
 
 
 def dictionary(keys: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
-    """Ids of the keys, [n], and the distinct keys in order of appearance."""
+    """Ids of the keys, [n], -1 for null, and the distinct keys in order of appearance."""
     encoded = pc.dictionary_encode(keys if isinstance(keys, pa.ChunkedArray) else pa.chunked_array([keys]))
     if encoded.num_chunks == 0:
         return np.empty(0, dtype=np.int32), pa.array([], keys.type)
-    ids = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks])
+    ids = np.concatenate([pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks])
     return ids.astype(np.int32, copy=False), encoded.chunk(encoded.num_chunks - 1).dictionary
 
 
