@@ -71,12 +71,12 @@ def open_snapshot(path: Path, *, verify: bool = False) -> Snapshot:
     if verify:
         _verify(path, manifest)
     try:
-        snapshot = read_parts(path, manifest["relations"])
+        snapshot = replace(read_parts(path, manifest["relations"]), as_of=_as_of(manifest), manifest=manifest)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise SnapshotError(f"the snapshot cannot be read: {error}", file=path, hint=_REBUILD) from error
     if verify:
         _verify_ids(snapshot, path)
-    return replace(snapshot, as_of=_as_of(manifest), manifest=manifest)
+    return snapshot
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

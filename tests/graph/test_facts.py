@@ -139,9 +139,9 @@ def test_popularity_counts_days_of_the_name_or_its_group(t):
 
 def test_labels_are_those_in_force(t):
     def label(name, known, until=None, verdict="nefarious", source="feed"):
-        valid_until = None if until is None else t.day(until)
-        return {"name": name, "verdict": verdict, "source": source, "known_at": t.day(known), "valid_until": valid_until,
-                "category": "phishing", "confidence": 0.5}  # fmt: skip
+        times = {"known_at": t.day(known), "valid_until": None if until is None else t.day(until)}
+        why = {"category": "phishing", "confidence": 0.5}
+        return {"name": name, "verdict": verdict, "source": source, **times, **why}
 
     rows = {
         "resolutions": [t.rr("a.com", "A", "192.0.2.1"), t.rr("b.com", "A", "192.0.2.1")],
