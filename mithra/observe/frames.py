@@ -233,14 +233,14 @@ def _missing(
 
 def _named(columns: dict[str, pa.Array], options: Options, rows: int) -> list[pa.Array]:
     """Canonical names, in whichever column they stand."""
-    name = "domain" if "domain" in columns else "name"
-    if name not in columns:
-        return []
-    found = canonicalize(columns[name])
-    columns[name] = found.names
     for hosts in {"names", "name_servers"} & columns.keys():
         columns[hosts] = _canonical_lists(columns[hosts])
-    return [found.reason]
+    reasons = []
+    for name in {"name", "domain"} & columns.keys():
+        found = canonicalize(columns[name])
+        columns[name] = found.names
+        reasons.append(found.reason)
+    return reasons
 
 
 def _resolutions(columns: dict[str, pa.Array], options: Options, rows: int) -> list[pa.Array]:

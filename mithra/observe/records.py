@@ -95,7 +95,7 @@ def date_reason(seconds: pa.Array, now: int) -> pa.Array:
     if pc.all(fine, skip_nulls=False).as_py():
         return pa.nulls(len(seconds), pa.string())
     late = pc.if_else(pc.greater(seconds, now), "date_in_future", "date_not_after_1970")
-    return pc.if_else(fine, _NULL, late).fill_null("no_date")
+    return pc.if_else(pc.is_null(seconds), "no_date", pc.if_else(fine, _NULL, late))
 
 
 def seconds_to_time(seconds: pa.Array, now: int) -> pa.Array:
@@ -184,7 +184,7 @@ def _of_type(kind: str | None) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]
         return _ipv6
     if kind in _NAME_TYPES:
         return _host
-    return {"MX": _exchange, "SOA": _lower}.get(kind or "", _text)
+    return {"MX": _exchange, "SOA": _soa}.get(kind or "", _text)
 
 
 def _ipv4(values: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -220,9 +220,10 @@ def _exchange(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     return found, pc.if_else(pc.equal(host, "."), "null_mx", reason)
 
 
-def _lower(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+def _soa(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Lower case, and the two names without their final dots."""
     kept, reason = _text(values)
-    return pc.utf8_lower(kept), reason
+    return pc.replace_substring_regex(pc.utf8_lower(kept), r"\.(\s)", r"\1"), reason
 
 
 def _text(values: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -12,7 +12,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
 from mithra.errors import WorkspaceError
@@ -32,17 +32,9 @@ __all__ = ["DataFile", "DataWriter", "TableStore"]
 COMMIT_TRIES = 20
 ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
 SECONDS_BETWEEN_TRIES = 0.05
-# Columns with about as many values as rows: a dictionary would be built and thrown away.
-_MANY_VALUES = {
-    "name",
-    "rdata",
-    "first_seen",
-    "last_seen",
-    "captured_at",
-    "start",
-    "end",
-    "fingerprint",
-    "names",
+_REPEATING = {
+    *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
+    *("organisation", "kind", "sensor", "technique", "file", "reason", "reader"),
 }
 
 
@@ -79,7 +71,7 @@ class TableStore:
         """Data files at a version (default: latest). Delta percent-encodes URIs; these are decoded."""
         if not self.exists or (version is not None and version < 0):
             return []
-        table = self._refreshed() if version is None else DeltaTable(self._uri, version=version)
+        table = self._refreshed() if version is None else self._at(version)
         return sorted(_decoded(uri) for uri in table.file_uris())
 
     def append(self, files: Mapping[str, DataFile | None]) -> None:
@@ -100,6 +92,8 @@ class TableStore:
             except CommitFailedError:
                 self._table = None
                 time.sleep(SECONDS_BETWEEN_TRIES)
+            except DeltaError as error:
+                raise self._damaged(error) from error
         raise WorkspaceError(
             f"gave up after {COMMIT_TRIES} commits to table {self.name} that other writers overtook",
             file=self.folder,
@@ -126,12 +120,29 @@ class TableStore:
                 configuration={"delta.appendOnly": "true"},
             )
 
+    def _at(self, version: int) -> DeltaTable:
+        try:
+            return DeltaTable(self._uri, version=version)
+        except DeltaError as error:
+            raise self._damaged(error) from error
+
     def _refreshed(self) -> DeltaTable:
-        if self._table is None:
-            self._table = DeltaTable(self._uri)
-        else:
-            self._table.update_incremental()
+        try:
+            if self._table is None:
+                self._table = DeltaTable(self._uri)
+            else:
+                self._table.update_incremental()
+        except DeltaError as error:
+            self._table = None
+            raise self._damaged(error) from error
         return self._table
+
+    def _damaged(self, error: DeltaError) -> WorkspaceError:
+        return WorkspaceError(
+            f"table {self.name} cannot be read or written ({str(error).splitlines()[0]})",
+            file=self.folder,
+            hint="Put its folder back from a backup, or ingest the raw files into a new workspace",
+        )
 
     @property
     def _uri(self) -> str:
@@ -142,7 +153,7 @@ class DataWriter:
     """Streams record batches of one table and one ingest into a Parquet file in the table's folder."""
 
     def __init__(self, folder: Path, table: str, ingest_id: str) -> None:
-        self._schema = table_schema(table)
+        self._written = _written_schema(table)
         self._path = folder / table / f"{ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
         self._id = ingest_id
         self._writer: pq.ParquetWriter | None = None
@@ -182,17 +193,16 @@ class DataWriter:
             self._path.unlink(missing_ok=True)
 
     def _complete(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with all columns of the schema, repeating ones as dictionaries."""
         columns = []
-        for field in self._schema:
+        for field in self._written:
             if field.name == "ingest_id":
                 columns.append(_constant(self._id, batch.num_rows))
             elif field.name in batch.schema.names:
-                column = batch.column(field.name)
-                keep = pa.types.is_dictionary(column.type) and column.type.value_type == field.type
-                columns.append(column if keep else column.cast(field.type))
+                columns.append(_cast(batch.column(field.name), field.type))
             else:
                 columns.append(pa.nulls(batch.num_rows, field.type))
-        return pa.RecordBatch.from_arrays(columns, names=self._schema.names)
+        return pa.RecordBatch.from_arrays(columns, schema=self._written)
 
     def _flush(self) -> None:
         """Hand the buffered rows to the writing thread, once it is done with those before."""
@@ -215,30 +225,37 @@ class DataWriter:
             self._thread.shutdown()
 
     def _write_out(self, batches: list[pa.RecordBatch]) -> None:
-        table = pa.Table.from_batches(batches) if _same(batches) else _plain_table(batches, self._schema)
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
                 self._path,
-                self._schema.remove_metadata(),
+                self._written,
                 compression="snappy",
                 store_schema=False,
-                use_dictionary=[name for name in self._schema.names if name not in _MANY_VALUES],
+                use_dictionary=[field.name for field in self._written if pa.types.is_dictionary(field.type)],
             )
-        self._writer.write_table(table.cast(self._writer.schema), row_group_size=ROW_GROUP_ROWS)
+        self._writer.write_table(pa.Table.from_batches(batches), row_group_size=ROW_GROUP_ROWS)
+
+
+def _written_schema(table: str) -> pa.Schema:
+    """The schema with its repeating columns as dictionaries, which is how they are written to disk."""
+    return pa.schema([(field.name, _written_type(field)) for field in table_schema(table)])
+
+
+def _written_type(field: pa.Field) -> pa.DataType:
+    return pa.dictionary(pa.int32(), field.type) if field.name in _REPEATING else field.type
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type).dictionary_encode().cast(kind)
+    return column.cast(kind)
 
 
 def _constant(value: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value]))
-
-
-def _same(batches: Iterable[pa.RecordBatch]) -> bool:
-    return len({batch.schema for batch in batches}) == 1
-
-
-def _plain_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    plain = schema.remove_metadata()
-    return pa.concat_tables([pa.Table.from_batches([batch]).cast(plain) for batch in batches])
 
 
 def _add_action(file: DataFile) -> AddAction:
