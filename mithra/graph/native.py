@@ -6,6 +6,8 @@ methods of `Engine` and nothing more.
 
 from __future__ import annotations
 
+import atexit
+import sys
 from typing import Any, Protocol, TypeAlias
 
 import duckdb
@@ -37,6 +39,8 @@ class DuckDB:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._con = connection
+        atexit.unregister(_forget_modules)
+        atexit.register(_forget_modules)
         self._con.execute("SET preserve_insertion_order = false")  # no step relies on it; saves memory
         self._put = 0
 
@@ -70,3 +74,15 @@ def tables_of(engine: Engine) -> dict[str, Frame]:
 def arrow(frame: Frame) -> pa.Table:
     """The frame in memory."""
     return frame.collect("pyarrow").to_arrow()
+
+
+def _forget_modules() -> None:
+    """Empty narwhals' caches before the interpreter ends.
+
+    They hold duckdb's module to the very last, and nanobind then writes to stderr that all of it leaked.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "narwhals":
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
@@ -112,3 +114,9 @@ def test_moments(said, meant):
 def test_no_moments(said):
     with pytest.raises(UsageError):
         moment(said)
+
+
+def test_a_process_that_took_a_snapshot_ends_without_a_word(workspace):
+    code = f"from mithra.graph.take import snapshot; snapshot({str(workspace.path)!r}, {DAY!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
