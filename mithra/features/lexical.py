@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.features import words
+from mithra.features.columns import FeatureTable
 from mithra.features.lookalike import brand_lookalikes
-from mithra.features.table import FeatureTable
 from mithra.names import public_suffix
 
 __all__ = ["CATEGORICAL", "SUFFIX_BUCKETS", "TLD_BUCKETS", "lexical"]
