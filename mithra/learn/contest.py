@@ -2,8 +2,7 @@
 
 A regime says what a model may see. `etld1` and `random`: the whole graph, while labels outside of training
 are hidden. `arrival`: the store holds training names only, and every other name is attached to it alone, by
-its own edges. `contest_case` makes the case and removes from it what the regime forbids, so that no
-contestant has to be trusted with it.
+its own edges. `contest_case` makes the case, with the labels of the test names taken out.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from mithra.graph.snapshot import Relation, Snapshot
 from mithra.learn.split import Split, check_groups, group_split, random_split
 
 __all__ = [
-    "NAME_RELATIONS",
     "REGIMES",
     "UNKNOWN",
     "Case",
@@ -32,7 +30,6 @@ __all__ = [
 
 REGIMES = ("arrival", "etld1", "random")
 UNKNOWN = -1
-NAME_RELATIONS = ("apex", "similar")  # here the entity is another name of the collection
 
 Positions = NDArray[np.int64]
 Predict = Callable[[Positions], NDArray[np.float64]]  # positions of names -> probability of nefarious
@@ -50,6 +47,7 @@ class Case:
     test: Positions
     regime: str  # one of REGIMES
     store: NDArray[np.bool_]  # [names] the names that others can meet
+    at: NDArray[np.int64]  # [names] epoch seconds at which each is judged; 0 on an undated graph
 
     @property
     def arrives(self) -> bool:
@@ -70,8 +68,8 @@ def regime_split(group: NDArray[np.int32], y: NDArray[np.int8], regime: str, see
 def contest_case(snapshot: Snapshot, y: NDArray[np.int8], split: Split, regime: str) -> Case:
     """The case of one regime, with test labels taken out of `y`.
 
-    In `arrival` the damping of hubs is that of the store, and an edge to another name is gone unless that
-    name is in the store and under another eTLD+1: whoever arrives cannot know what else will be collected.
+    In `arrival` the damping of hubs is that of the store. A name keeps all its own edges, also those to an
+    entity that nobody in the store has: they are its own records, and say no more than that they exist.
 
     Raises:
         LeakError: parts that share a name or, except in `random`, an eTLD+1.
@@ -89,27 +87,9 @@ def contest_case(snapshot: Snapshot, y: NDArray[np.int8], split: Split, regime: 
         store[split.train] = True
         snapshot = replace(
             snapshot,
-            relations={
-                name: _as_stored(
-                    _without_strangers(snapshot, relation, store) if name in NAME_RELATIONS else relation,
-                    store,
-                )
-                for name, relation in snapshot.relations.items()
-            },
+            relations={name: _as_stored(relation, store) for name, relation in snapshot.relations.items()},
         )
-    return Case(snapshot, seen, split.train, split.val, split.test, regime, store)
-
-
-def _without_strangers(snapshot: Snapshot, relation: Relation, store: NDArray[np.bool_]) -> Relation:
-    """Edges to names of the store under another eTLD+1; an edge to itself stays where a name has such."""
-    domain = relation.domain_of_edge().astype(np.int64)
-    other = snapshot.index(relation.entities)[relation.indices]
-    itself = other == domain
-    met = ~itself & store[other] & (snapshot.group[other] != snapshot.group[domain])
-    meets = np.zeros(len(snapshot), dtype=bool)
-    meets[domain[met]] = True
-    meets[other[met & store[domain]]] = True
-    return _keep(relation, met | (itself & meets[domain]))
+    return Case(snapshot, seen, split.train, split.val, split.test, regime, store, snapshot.first_seen)
 
 
 def _as_stored(relation: Relation, store: NDArray[np.bool_]) -> Relation:
@@ -117,19 +97,6 @@ def _as_stored(relation: Relation, store: NDArray[np.bool_]) -> Relation:
     in_store = store[relation.domain_of_edge()]
     degree = np.bincount(relation.indices[in_store], minlength=len(relation.entities))
     return replace(relation, weight=damping(np.maximum(degree, 1))[relation.indices])
-
-
-def _keep(relation: Relation, kept: NDArray[np.bool_]) -> Relation:
-    """The relation with these edges only; entities stay."""
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return replace(
-        relation,
-        indptr=before[relation.indptr].astype(np.int64),
-        indices=relation.indices[kept],
-        first_seen=relation.first_seen[kept],
-        last_seen=relation.last_seen[kept],
-        weight=relation.weight[kept],
-    )
 
 
 def _regime(regime: str) -> str:
