@@ -1,37 +1,169 @@
 """How fast and in how much memory the heavy steps run, each beside a floor: the least that any tool must do.
 
 `bench_build`: a passive DNS file in COF form → workspace → saved snapshot, beside a bare DuckDB `read_json`
-with `GROUP BY` over the same file. Every run is a process of its own, so that its peak memory is its own.
+with `GROUP BY` over the same file. Every run is a process of its own on the same few cores, so that its peak
+memory is its own; medians over the runs.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-__all__ = ["write_cof"]
+from mithra.errors import UsageError
+
+__all__ = ["bench_build", "write_cof"]
 
 LINES_PER_NAME = 5
 NAMES_PER_DOMAIN = 4
 START = 1_767_225_600  # 2026-01-01, epoch seconds
 DAYS = 90
+AS_OF = "2026-06-01"
+VERSIONS_OF = ("mithra", "duckdb", "narwhals", "pyarrow", "numpy", "deltalake")
+_FLOOR = "duckdb read_json + GROUP BY"
+
+
+def bench_build(
+    edges: int = 2_000_000,
+    *,
+    threads: int = 2,
+    repeats: int = 3,
+    folder: Path | None = None,
+    progress: bool = False,
+) -> list[dict[str, Any]]:
+    """Measure ingest, snapshot and both (`build`) on generated records; one record of results each.
+
+    Args:
+        edges: passive DNS records, one line each.
+        threads: cores that every process may use.
+        repeats: runs, of which the median counts.
+        folder: where to put the file and the workspaces, removed at the end; default the system's.
+        progress: show the runs on stderr.
+
+    Returns:
+        Records `name, edges, seconds, peak_rss_bytes, threads, floor, ratio_to_floor, peers, versions`;
+        `build` also says `snapshot_domains` and `snapshot_edges`.
+    """
+    if edges < 1 or threads < 1 or repeats < 1:
+        raise UsageError("edges, threads and repeats are 1 or more", value=(edges, threads, repeats))
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=not progress)
+    with tempfile.TemporaryDirectory(prefix="mithra-bench-", dir=folder) as scratch:
+        file = Path(scratch) / "records.cof.jsonl"
+        with console.status(f"writing {edges:,} records"):
+            write_cof(file, edges)
+        floors, builds = [], []
+        for run in range(repeats):
+            with console.status(f"run {run + 1} of {repeats}: {_FLOOR}"):
+                floors.append(_in_process("floor", threads, file))
+            with console.status(f"run {run + 1} of {repeats}: ingest and snapshot"):
+                builds.append(_in_process("build", threads, file, Path(scratch) / f"lake{run}"))
+    return _results(edges, threads, floors, builds)
 
 
 def write_cof(path: Path, lines: int, *, seed: int = 7) -> None:
-    """Write `lines` passive DNS records in COF form, sorted by nothing, the same for the same seed.
+    """Write passive DNS records in COF form, in no order, the same for the same seed.
 
     About one name in five lines and one registered domain in four names; half of the addresses are hosts that
     few share, the rest hosting of many; A, AAAA, NS, MX and CNAME as 60, 10, 14, 8 and 8 %.
     """
     names = max(1, lines // LINES_PER_NAME)
     domains = max(1, names // NAMES_PER_DOMAIN)
+    query = _COF_SQL.format(lines=lines, names=names, domains=domains, seed=seed, start=START, days=DAYS)
     with duckdb.connect(config={"threads": 2}) as con:
-        con.execute(
-            _COF_SQL.format(lines=lines, names=names, domains=domains, seed=seed, start=START, days=DAYS),
-        )
-        con.execute(f"COPY cof TO '{path}' (FORMAT json)")
+        con.execute(query)
+        con.execute(f"COPY cof TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT json)")
 
+
+def _results(
+    edges: int, threads: int, floors: list[dict[str, Any]], builds: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    floor = statistics.median(run["seconds"] for run in floors)
+    shared = {
+        "edges": edges,
+        "peak_rss_bytes": max(run["peak_rss_bytes"] for run in builds),
+        "threads": threads,
+        "floor": {
+            "name": _FLOOR,
+            "seconds": floor,
+            "peak_rss_bytes": max(run["peak_rss_bytes"] for run in floors),
+        },
+        "peers": [],
+        "versions": {name: version(name) for name in VERSIONS_OF} | {"python": sys.version.split()[0]},
+    }
+    records = []
+    for name in ("build", "ingest", "snapshot"):
+        key = "seconds" if name == "build" else f"{name}_seconds"
+        seconds = statistics.median(run[key] for run in builds)
+        records.append({"name": name, **shared, "seconds": seconds, "ratio_to_floor": seconds / floor})
+    records[0] |= {key: builds[0][key] for key in ("snapshot_domains", "snapshot_edges")}
+    return records
+
+
+def _in_process(step: str, threads: int, *arguments: Path) -> dict[str, Any]:
+    """Run one step in a fresh interpreter and return what it measured."""
+    call = f"run_step({step!r}, {threads}, {[str(a) for a in arguments]!r})"
+    code = f"from mithra.bench.speed import run_step; {call}"
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)  # noqa: S603
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def run_step(step: str, threads: int, arguments: list[str]) -> None:
+    """Do one step on that many cores and write what it took to stdout as JSON; run by `_in_process`."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    measured = _STEPS[step](threads, *arguments)
+    used = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    measured["peak_rss_bytes"] = sum(used) * (1 if sys.platform == "darwin" else 1024)
+    sys.stdout.write(json.dumps(measured))
+
+
+def _floor(threads: int, file: str) -> dict[str, Any]:
+    with duckdb.connect(config={"threads": threads}) as con:
+        begun = time.perf_counter()
+        con.execute(
+            """CREATE TABLE records AS
+            SELECT rrname, rrtype, rdata, min(time_first), max(time_last), sum(count)
+            FROM read_json($file) GROUP BY rrname, rrtype, rdata""",
+            {"file": file},
+        )
+        return {"seconds": time.perf_counter() - begun}
+
+
+def _build(threads: int, file: str, lake: str) -> dict[str, Any]:
+    from mithra.graph.take import snapshot
+    from mithra.observe.ingest import ingest
+    from mithra.observe.workspace import Workspace
+
+    begun = time.perf_counter()
+    ingest(Workspace(lake), file)
+    ingested = time.perf_counter()
+    taken = snapshot(lake, AS_OF, threads=threads)
+    ended = time.perf_counter()
+    return {
+        "seconds": ended - begun,
+        "ingest_seconds": ingested - begun,
+        "snapshot_seconds": ended - ingested,
+        "snapshot_domains": len(taken),
+        "snapshot_edges": sum(relation.edges for relation in taken.relations.values()),
+    }
+
+
+_STEPS: dict[str, Callable[..., dict[str, Any]]] = {"floor": _floor, "build": _build}
 
 _COF_SQL = """
 CREATE MACRO draw(i, salt) AS CAST(hash(i * 64 + salt + {seed} * 1000003) % 1000000007 AS BIGINT);
