@@ -42,6 +42,7 @@ class DuckDB:
         atexit.unregister(_forget_modules)
         atexit.register(_forget_modules)
         self._con.execute("SET preserve_insertion_order = false")  # no step relies on it; saves memory
+        self._con.execute("SET enable_progress_bar = false")  # it goes to stdout, which is for results
         self._put = 0
 
     def table(self, name: str) -> Frame:
