@@ -83,7 +83,7 @@ def write_cof(path: Path, lines: int, *, seed: int = 7) -> None:
     names = max(1, lines // LINES_PER_NAME)
     domains = max(1, names // NAMES_PER_DOMAIN)
     query = _COF_SQL.format(lines=lines, names=names, domains=domains, seed=seed, start=START, days=DAYS)
-    with duckdb.connect(config={"threads": 2, "enable_progress_bar": False}) as con:
+    with _connected(2) as con:
         con.execute(query)
         con.execute(f"COPY cof TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT json)")
 
@@ -133,7 +133,7 @@ def run_step(step: str, threads: int, arguments: list[str]) -> None:
 
 
 def _floor(threads: int, file: str) -> dict[str, Any]:
-    with duckdb.connect(config={"threads": threads, "enable_progress_bar": False}) as con:
+    with _connected(threads) as con:
         begun = time.perf_counter()
         con.execute(
             """CREATE TABLE records AS
@@ -142,6 +142,12 @@ def _floor(threads: int, file: str) -> dict[str, Any]:
             {"file": file},
         )
         return {"seconds": time.perf_counter() - begun}
+
+
+def _connected(threads: int) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": threads})
+    connection.execute("SET enable_progress_bar = false")  # it goes to stdout
+    return connection
 
 
 def _build(threads: int, file: str, lake: str) -> dict[str, Any]:
