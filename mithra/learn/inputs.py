@@ -1,0 +1,169 @@
+"""What the model reads of an example: static and dynamic features, and the company at its entities.
+
+Static features never change over a domain's life (its name, its age when first seen), so they can be summed
+into profiles; dynamic ones are as of the example's time. What defines labels (rank, list membership, query
+counts, tenure) is in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.errors import UsageError
+from mithra.features.columns import FeatureTable
+from mithra.features.lexical import lexical
+from mithra.features.registration import registration
+from mithra.features.resolution import TENURE, resolution
+from mithra.graph.company import Company, Examples, companies
+from mithra.graph.snapshot import Snapshot
+
+__all__ = ["GIVEN", "Inputs", "company_table", "example_inputs", "kind_of", "name_inputs", "static_table"]
+
+GIVEN = "given_"  # facts columns of this prefix are features that the user brings
+STATIC_REGISTRATION = ("registration_age_at_sight", "registration_created_known")
+NEWEST = tuple(f"resolution_{name}_newest" for name in ("address", "prefix", "name_server"))
+LEFT_OUT = (*TENURE, *NEWEST)  # how long a name has lived defines weak benign labels
+KIND_OF_RELATION = {
+    "address": "resolution",
+    "prefix": "resolution",
+    "asn": "resolution",
+    "cname_target": "resolution",
+    "name_server": "name_server",
+    "name_server_domain": "name_server",
+    "mail_server": "mail_server",
+    "registrar": "registration",
+    "etld_plus_one": "names",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Examples as the model reads them."""
+
+    static: FeatureTable  # [examples, static]
+    dynamic: FeatureTable  # [examples, dynamic]
+    company: Mapping[str, Company]
+
+    def __len__(self) -> int:
+        return len(self.static)
+
+    def flat(self) -> FeatureTable:
+        """One table for trees: all features, and how many the example meets in each relation."""
+        return self.static.concat(self.dynamic).concat(company_table(self.company, len(self)))
+
+
+def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
+    """Static features of these domains, [domains, static]."""
+    table = lexical(snapshot.names.take(pa.array(domains)))
+    seen = registration(snapshot, domains, snapshot.first_seen[domains])
+    return table.concat(seen.select(STATIC_REGISTRATION)).concat(_given(snapshot, domains))
+
+
+def example_inputs(
+    snapshot: Snapshot,
+    examples: Examples,
+    *,
+    store: NDArray[np.bool_] | None = None,
+    kin: NDArray[np.int32] | None = None,
+) -> Inputs:
+    """Inputs of examples of a snapshot; `store` and `kin` as in `companies`."""
+    static, row = np.unique(examples.domain, return_inverse=True)
+    return Inputs(
+        static=static_table(snapshot, static).take(row),
+        dynamic=_dynamic(snapshot, examples),
+        company=companies(snapshot, examples, store=store, kin=kin),
+    )
+
+
+def name_inputs(names: pa.Array, like: Inputs) -> Inputs:
+    """Inputs of names of which nothing but the spelling is known, with the columns of `like`."""
+    spelled = lexical(names)
+    static = np.full((len(names), len(like.static.names)), np.nan, dtype=np.float32)
+    for place, name in enumerate(like.static.names):
+        if name in spelled.names:
+            static[:, place] = spelled.column(name)
+        elif name == "registration_created_known":
+            static[:, place] = 0
+    return Inputs(
+        static=FeatureTable(like.static.names, static),
+        dynamic=FeatureTable(
+            like.dynamic.names, np.full((len(names), len(like.dynamic.names)), np.nan, dtype=np.float32)
+        ),
+        company={},
+    )
+
+
+def company_table(company: Mapping[str, Company], examples: int) -> FeatureTable:
+    """How many entities an example has in each relation and whom it meets there, in numbers.
+
+    Columns `<relation>_entities`, `_others_mean`, `_others_most`, `_others_fewest`; NaN where the example
+    has no entity in the relation.
+    """
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name, met in company.items():
+        entities = np.bincount(met.example, minlength=examples).astype(np.float64)
+        others = met.others.astype(np.float64)
+        most, fewest = np.full(examples, -np.inf), np.full(examples, np.inf)
+        np.maximum.at(most, met.example, others)
+        np.minimum.at(fewest, met.example, others)
+        with np.errstate(invalid="ignore"):
+            mean = np.bincount(met.example, others, minlength=examples) / entities
+        columns |= {
+            f"{name}_entities": entities,
+            f"{name}_others_mean": mean,
+            f"{name}_others_most": np.where(entities > 0, most, np.nan),
+            f"{name}_others_fewest": np.where(entities > 0, fewest, np.nan),
+        }
+    if not columns:
+        return FeatureTable((), np.empty((examples, 0), dtype=np.float32))
+    return FeatureTable.from_columns(columns)
+
+
+def kind_of(column: str) -> str:
+    """Evidence kind of a column of `Inputs.flat` or of a relation."""
+    for relation, kind in sorted(KIND_OF_RELATION.items(), key=lambda item: -len(item[0])):
+        if column == relation or column.startswith(f"{relation}_"):
+            return kind
+    for prefix in ("registration", "resolution"):
+        if column.startswith(f"{prefix}_"):
+            return _dynamic_kind(column) if prefix == "resolution" else prefix
+    return "lexical"
+
+
+def _dynamic_kind(column: str) -> str:
+    rest = column.removeprefix("resolution_")
+    if rest.startswith("name_server"):
+        return "name_server"
+    return "mail_server" if rest.startswith("mail_server") else "resolution"
+
+
+def _dynamic(snapshot: Snapshot, examples: Examples) -> FeatureTable:
+    now = registration(snapshot, examples.domain, examples.at)
+    resolved = resolution(snapshot, examples.domain, examples.at)
+    kept = [name for name in now.names if name not in STATIC_REGISTRATION]
+    kept_resolved = [name for name in resolved.names if name not in LEFT_OUT]
+    return now.select(kept).concat(resolved.select(kept_resolved))
+
+
+def _given(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
+    names = [name for name in snapshot.facts.column_names if name.startswith(GIVEN)]
+    if not names:
+        return FeatureTable((), np.empty((len(domains), 0), dtype=np.float32))
+    rows = pa.array(domains)
+    columns = {}
+    for name in names:
+        column = snapshot.facts[name]
+        if not (
+            pa.types.is_floating(column.type)
+            or pa.types.is_integer(column.type)
+            or pa.types.is_boolean(column.type)
+        ):
+            raise UsageError("a given feature must be a number", value=name)
+        columns[name] = np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).take(rows))
+    return FeatureTable.from_columns(columns)

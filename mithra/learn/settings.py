@@ -1,0 +1,55 @@
+"""What can be chosen about training; everything else is fixed by design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mithra.errors import UsageError
+
+__all__ = ["TrainSettings"]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of `mithra.train`; all have defaults that were measured, see docs/decisions.md."""
+
+    seed: int = 0
+    window_days: int = 90  # arrivals this far back from as_of become examples
+    arrival_hours: int = 24  # an arriving name is looked at this long after its first sight
+    waiting_days: int = 14  # unlisted for this long after its first sight counts as weakly benign
+    weak_weight: float = 0.5  # weight of a weakly benign example
+    popular_days: int = 7  # days on a popularity list that make a name benign
+    max_examples: int = 60_000  # drawn by chance beyond it, nefarious ones first
+    validation_share: float = 0.2  # of the eTLD+1 groups, for early stopping and calibration
+    members: int = 3  # networks and tree ensembles whose logits are averaged
+    width: int = 48  # of the network's encodings
+    rounds: int = 1  # of message passing
+    dropout: float = 0.3
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    epochs: int = 150
+    patience: int = 24  # epochs without a better validation score before stopping
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        shares = {
+            "validation_share": self.validation_share,
+            "dropout": self.dropout,
+            "weak_weight": self.weak_weight,
+        }
+        for name, value in shares.items():
+            if not 0 <= value < 1 and not (name == "weak_weight" and value == 1):
+                raise UsageError(f"{name} must lie between 0 and 1", value=value)
+        counts = (
+            "window_days",
+            "max_examples",
+            "members",
+            "width",
+            "rounds",
+            "epochs",
+            "patience",
+            "threads",
+        )
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1", value=getattr(self, name))
