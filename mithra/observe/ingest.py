@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +30,7 @@ from mithra.observe.workspace import Workspace
 
 __all__ = ["FileReport", "IngestReport", "ingest"]
 
+LARGE_BYTES = 1 << 26  # from here on a file is read while its digest is made
 DIGEST_CHARS = 32  # of SHA-256 in hex: 128 bits
 FRAME_READER = "frame-1"
 NO_READER = "none-1"
@@ -123,10 +126,15 @@ class _Run:
     def _file(self, item: FileInput) -> None:
         source = Source.at(item.path)
         reader = find_reader(source, self._format, self._options)
-        ingest_id = _ingest_id(_file_digest(item), reader.id, self._options)
+        size = item.path.stat().st_size
+        records = reader.read(source, self._options)
+        if size < LARGE_BYTES:
+            digest = _file_digest(item)
+        else:
+            digest, records = _digest_while_reading(item, records)
+        ingest_id = _ingest_id(digest, reader.id, self._options)
         if not self._skips(ingest_id, item.name, reader.id):
-            records = reader.read(source, self._options)
-            self._write(ingest_id, item.name, reader.id, source.stem, item.path.stat().st_size, records)
+            self._write(ingest_id, item.name, reader.id, source.stem, size, records)
 
     def _frame(self, item: FrameInput) -> None:
         if self._options.table is None:
@@ -186,6 +194,21 @@ class _Run:
 def _told(error: FormatError) -> str:
     """The error without its file, which the reject names already."""
     return f"{error.message}{'' if error.value is None else f': {error.value}'}"
+
+
+def _digest_while_reading(
+    item: FileInput, records: Iterator[Rows | Rejects]
+) -> tuple[str, Iterator[Rows | Rejects]]:
+    """The digest of a large file, and its records, the first of which are read in the meantime."""
+    with ThreadPoolExecutor(1, thread_name_prefix="mithra-digest") as pool:
+        digest = pool.submit(_file_digest, item)
+        begun = []
+        while not digest.done():
+            record = next(records, None)
+            if record is None:
+                break
+            begun.append(record)
+        return digest.result(), chain(begun, records)
 
 
 def _file_digest(item: FileInput) -> str:

@@ -173,7 +173,7 @@ class Workspace:
             versions: pinned versions from `versions()`; default the latest.
         """
         con = duckdb.connect(config=_config(self.path, memory_limit, threads))
-        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # DuckDB's goes to stdout
         visible = set(self.ingest_ids(versions))
         for table in TABLES:
             con.execute(f"CREATE VIEW {table} AS {_select(table, self._files(table, versions, visible))}")

@@ -151,3 +151,8 @@ def test_memory_limit_and_threads(tmp_path):
     with Workspace(tmp_path / "lake").connect(memory_limit="512MB", threads=1) as con:
         assert con.execute("SELECT current_setting('threads')").fetchall() == [(1,)]
         assert con.execute("SELECT current_setting('memory_limit')").fetchall() == [("488.2 MiB",)]
+
+
+def test_duckdb_shows_no_progress_on_stdout(tmp_path):
+    with Workspace(tmp_path / "lake").connect() as con:
+        assert con.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]

@@ -106,6 +106,7 @@ READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
 
 def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:
     con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
+    con.execute("SET enable_progress_bar = false")  # it would go to stdout
     try:
         for batch in ahead(con.sql(_query(source, framed)).to_arrow_reader(BATCH_ROWS)):
             yield _kept(batch, source, options, seen)
