@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mithra.decide.atomic import atomic_path, atomic_text
+from mithra.atomic import atomic_path, atomic_text
 from mithra.errors import FormatError, InputError, UsageError
 from mithra.schema import TIMESTAMP
 

@@ -16,7 +16,7 @@ from typing import IO, Literal, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mithra.decide.atomic import atomic_text
+from mithra.atomic import atomic_text
 from mithra.decide.decisions import Decisions
 from mithra.errors import RefusedError, UsageError
 from mithra.names import SuffixList

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mithra.decide.atomic import atomic_text
+from mithra.atomic import atomic_text
 from mithra.decide.decisions import ORIGIN, SCHEMA, Decisions
 from mithra.errors import FormatError, InputError, UsageError
 
