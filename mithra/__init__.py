@@ -1,0 +1,99 @@
+"""Find nefarious domain names early: records in, a graph of what domains share, a ranking, block lists.
+
+    import mithra as mt
+
+The names below are fetched from their layer on first use, so that the import itself stays under 0.3 s. Some
+verbs are called like the package that they live in (`mt.score`, `mithra/score/`): the attribute is always the
+function. Reach into such a package with `from mithra.score import …`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mithra.decide.decide import decide
+    from mithra.decide.decisions import Decisions
+    from mithra.decide.policy import Policy
+    from mithra.errors import MithraError
+    from mithra.graph.snapshot import Snapshot
+    from mithra.graph.take import snapshot
+    from mithra.observe.ingest import IngestReport, ingest
+    from mithra.observe.workspace import Workspace
+    from mithra.publish.publish import Publication, publish
+
+    __version__: str
+
+__all__ = [
+    "Decisions",
+    "IngestReport",
+    "MithraError",
+    "Policy",
+    "Publication",
+    "Snapshot",
+    "Workspace",
+    "decide",
+    "ingest",
+    "publish",
+    "snapshot",
+]
+
+_HOMES = {
+    "Decisions": "mithra.decide.decisions",
+    "IngestReport": "mithra.observe.ingest",
+    "MithraError": "mithra.errors",
+    "Policy": "mithra.decide.policy",
+    "Publication": "mithra.publish.publish",
+    "Snapshot": "mithra.graph.snapshot",
+    "Workspace": "mithra.observe.workspace",
+    "decide": "mithra.decide.decide",
+    "ingest": "mithra.observe.ingest",
+    "publish": "mithra.publish.publish",
+    "snapshot": "mithra.graph.take",
+}
+
+
+class _Lazy:
+    """An attribute of this package that is imported when it is first asked for.
+
+    A data descriptor, because importing `mithra.score.batch` makes Python set `mithra.score` to that package,
+    which would hide the function from then on. Anything but a module may be set (tests put fakes there).
+    """
+
+    def __init__(self, name: str, home: str) -> None:
+        self._name, self._home = name, home
+
+    def __get__(self, package: ModuleType, owner: type) -> Any:
+        if self._name not in package.__dict__:
+            package.__dict__[self._name] = getattr(import_module(self._home), self._name)
+        return package.__dict__[self._name]
+
+    def __set__(self, package: ModuleType, value: object) -> None:
+        if not isinstance(value, ModuleType):
+            package.__dict__[self._name] = value
+
+
+class _Version:
+    """`__version__`, from the installed package's metadata."""
+
+    def __get__(self, package: ModuleType, owner: type) -> str:
+        from importlib.metadata import version
+
+        return version("mithra")
+
+
+class _Package(ModuleType):
+    """This package with its lazy attributes."""
+
+    __version__ = _Version()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__, "__version__"})
+
+
+for _name, _home in _HOMES.items():
+    setattr(_Package, _name, _Lazy(_name, _home))
+sys.modules[__name__].__class__ = _Package
