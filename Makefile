@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-slow test-all lint clean
 
 # torch first, alone: pip then keeps that build when the rest is resolved.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -23,8 +23,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.test-installed
-	$(BIN)/python -m pytest
+test-slow: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m slow
+	$(if $(wildcard notebooks/*.ipynb),$(BIN)/python -m pytest --nbmake notebooks)
+
+test-all: test test-slow
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
