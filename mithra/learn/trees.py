@@ -1,0 +1,134 @@
+"""Boosted trees as baselines: on the spelling of names, and on the company that names keep.
+
+Each is a contestant: fitted on a case, it is a function from names to probabilities. Trees see no label but
+those that they train on; neighbours' labels are no input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mithra.features.columns import FeatureTable
+from mithra.features.lexical import CATEGORICAL, lexical
+from mithra.features.resolution import TENURE
+from mithra.features.table import feature_table
+from mithra.graph.company import Examples
+from mithra.graph.snapshot import Snapshot
+from mithra.learn.contest import Case, Positions, Predict
+from mithra.learn.neighbours import neighbour_table
+
+__all__ = ["fit_trees", "given_table", "trees_lexical", "trees_neighbours"]
+
+# Lexical columns whose mean over a name's company is worth a column each.
+POOLED = (
+    "name_length", "sld_length", "sld_digits", "name_hyphens", "sld_bigram_bits", "tld_free", "tld_country",
+    "tld_legacy", "tld_low_cost", "subdomain_count", "suffix_labels", "is_www",
+)  # fmt: skip
+GIVEN_PREFIX = "given_"
+STOPPING_ROUNDS = 100
+TREES: Mapping[str, Any] = {
+    "n_estimators": 2000,
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_child_samples": 20,
+    "colsample_bytree": 0.4,
+    "subsample": 0.8,
+    "subsample_freq": 1,
+    "reg_lambda": 5.0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "n_jobs": 1,
+    "verbose": -1,
+}
+
+
+def trees_lexical(case: Case, seed: int) -> Predict:
+    """Boosted trees on the spelling of names (and on columns that the data's authors gave with them)."""
+    own = lexical(case.snapshot.names).concat(given_table(case.snapshot))
+    model = fit_trees(own.take(case.train), own.take(case.val), case, seed)
+
+    def predict(rows: Positions) -> NDArray[np.float64]:
+        return _probability(model, own.take(rows))
+
+    return predict
+
+
+def trees_neighbours(case: Case, seed: int) -> Predict:
+    """Boosted trees on own features and statistics of the company, trained as names arrive where they do.
+
+    Two models, averaged in log-odds: with and without the mean lexical features of the company.
+    """
+    pooled = lexical(case.snapshot.names).select(POOLED).concat(given_table(case.snapshot))
+    tables = {use: _company_tables(case, pooled if use else None) for use in (False, True)}
+    models = [
+        (use, fit_trees(table(case.train), table(case.val), case, seed, extra_trees=True))
+        for use, table in tables.items()
+    ]
+
+    def predict(rows: Positions) -> NDArray[np.float64]:
+        logits = [_logit(_probability(model, tables[use](rows))) for use, model in models]
+        return np.asarray(1 / (1 + np.exp(-np.mean(logits, axis=0))))
+
+    return predict
+
+
+def given_table(snapshot: Snapshot) -> FeatureTable:
+    """Facts columns `given_*`: features of names that came with a data set, [domains, columns]."""
+    names = [name for name in snapshot.facts.column_names if name.startswith(GIVEN_PREFIX)]
+    columns = [snapshot.facts[name].cast(pa.float32()).to_numpy() for name in names]
+    values = np.column_stack(columns) if columns else np.empty((len(snapshot), 0), np.float32)
+    return FeatureTable(tuple(names), values.astype(np.float32))
+
+
+def fit_trees(
+    train: FeatureTable, val: FeatureTable, case: Case, seed: int, *, extra_trees: bool = False
+) -> Any:
+    """A LightGBM classifier of the case's training rows, stopped on the average precision of validation."""
+    import lightgbm
+
+    model = lightgbm.LGBMClassifier(**TREES, random_state=seed, extra_trees=extra_trees)
+    model.fit(
+        train.values,
+        case.y[case.train],
+        eval_X=(val.values,),
+        eval_y=(case.y[case.val],),
+        eval_metric="average_precision",
+        categorical_feature=[train.names.index(name) for name in CATEGORICAL if name in train.names],
+        callbacks=[lightgbm.early_stopping(STOPPING_ROUNDS, verbose=False)],
+    )
+    return model
+
+
+def _company_tables(case: Case, pooled: FeatureTable | None) -> Callable[[Positions], FeatureTable]:
+    """Own features beside neighbour statistics, for names at the moment at which the case judges them."""
+    snapshot = case.snapshot
+    own = feature_table(snapshot, np.arange(len(snapshot)), case.at).concat(given_table(snapshot))
+    own = own.select([name for name in own.names if name not in TENURE])
+    # Nobody arrives with relatives in the store, so eTLD+1 tells something only where all is in view.
+    relations = [name for name in snapshot.relations if name != "etld_plus_one" or not case.arrives]
+
+    def table(rows: Positions) -> FeatureTable:
+        company = neighbour_table(
+            snapshot,
+            Examples(rows, case.at[rows]),
+            store=case.store,
+            relations=relations,
+            values=pooled,
+            kin=not case.arrives,
+        )
+        return own.take(rows).concat(company)
+
+    return table
+
+
+def _probability(model: Any, table: FeatureTable) -> NDArray[np.float64]:
+    return np.asarray(model.predict_proba(table.values)[:, 1], dtype=np.float64)
+
+
+def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(probability) - np.log1p(-probability))
