@@ -65,11 +65,12 @@ def resolutions(
     missing = pc.is_null(rrtype)
     reasons = [
         names.reason,
-        pc.if_else(missing, "no_rrtype", kind_reason.take(types.indices)),
+        _where(missing, "no_rrtype"),
+        kind_reason.take(types.indices),
         value_reason,
         date_reason(first, now),
         date_reason(last, now),
-        pc.if_else(pc.less(last, first), "last_seen_before_first_seen", None),
+        _where(pc.less(last, first), "last_seen_before_first_seen"),
     ]
     table = pa.table(
         {
@@ -143,8 +144,7 @@ def _rrtype(word: str | None) -> str | None:
 
 def _rdata(values: pa.Array, codes: NDArray[Any], kinds: list[str | None]) -> tuple[pa.Array, pa.Array]:
     """Canonical rdata by rrtype. Most values are canonical as they come, and are left where they are."""
-    reason = pc.if_else(pc.is_null(values), "no_rdata", _NULL) if values.null_count else None
-    reasons = [] if reason is None else [reason]
+    changed, reasons = _Changes(), _Changes()
     for code, kind in enumerate(kinds):
         here = codes == code
         if kind == "A":
@@ -153,28 +153,42 @@ def _rdata(values: pa.Array, codes: NDArray[Any], kinds: list[str | None]) -> tu
         if not len(at):
             continue
         part = values.take(pa.array(at))
-        kept, why = _of_type(kind)(part)
-        if why.null_count < len(why):
-            reasons.append(_scattered(why, at, len(values)))
-        changed = ~_as_numpy(pc.equal(kept, part))
-        if changed.any():
-            values = _replaced(values, at[changed], kept.filter(pa.array(changed)))
-    return values, first_reason(reasons) if reasons else pa.nulls(len(values), pa.string())
+        kept, reason = _of_type(kind)(part)
+        changed.add(at, kept, ~_as_numpy(pc.equal(kept, part)))
+        if reason.null_count < len(reason):
+            reasons.add(at, reason, _as_numpy(pc.is_valid(reason)))
+    reason = reasons.over(pa.nulls(len(values), pa.string()))
+    if values.null_count:
+        reason = pc.if_else(pc.is_null(values), "no_rdata", reason)
+    return changed.over(values), reason
+
+
+class _Changes:
+    """Values that go to some rows of a column, gathered to be put there at once."""
+
+    def __init__(self) -> None:
+        self._at: list[NDArray[np.int64]] = []
+        self._values: list[pa.Array] = []
+
+    def add(self, at: NDArray[np.int64], values: pa.Array, chosen: NDArray[np.bool_]) -> None:
+        """Of the values for rows `at`, those that are chosen."""
+        if chosen.any():
+            self._at.append(at[chosen])
+            self._values.append(values if chosen.all() else values.filter(pa.array(chosen)))
+
+    def over(self, column: pa.Array) -> pa.Array:
+        """The column with the values in their rows."""
+        if not self._at:
+            return column
+        at, values = np.concatenate(self._at), pa.concat_arrays(self._values)
+        mask = np.zeros(len(column), dtype=bool)
+        mask[at] = True
+        return pc.replace_with_mask(column, pa.array(mask), values.take(pa.array(np.argsort(at))))
 
 
 def _as_numpy(flags: pa.Array) -> NDArray[np.bool_]:
     """Booleans, null being False."""
     return np.asarray(flags.fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _replaced(values: pa.Array, at: NDArray[np.int64], new: pa.Array) -> pa.Array:
-    mask = np.zeros(len(values), dtype=bool)
-    mask[at] = True
-    return pc.replace_with_mask(values, pa.array(mask), new)
-
-
-def _scattered(part: pa.Array, at: NDArray[np.int64], rows: int) -> pa.Array:
-    return _replaced(pa.nulls(rows, pa.string()), at, part)
 
 
 def _of_type(kind: str | None) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]]:
@@ -200,12 +214,15 @@ def _ipv6(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     plain = pc.and_not(shaped, pc.match_substring_regex(values, _IPV6_ZEROS))
     if pc.all(plain, skip_nulls=False).as_py():
         return values, pa.nulls(len(values), pa.string())
-    kept = pc.if_else(plain, values, canonical_addresses(_where(values, pc.invert(plain)), socket.AF_INET6))
+    kept = pc.if_else(plain, values, canonical_addresses(_where(pc.invert(plain), values), socket.AF_INET6))
     return kept, _where_null(kept, "bad_ipv6")
 
 
-def _where(values: pa.Array, condition: pa.Array) -> pa.Array:
-    return pc.if_else(condition, values, _NULL)
+def _where(condition: pa.Array, value: Any) -> pa.Array:
+    """The value (or values) where the condition holds, null elsewhere."""
+    if not isinstance(value, pa.Array) and not pc.any(condition).as_py():
+        return pa.nulls(len(condition), pa.string())
+    return pc.if_else(condition, value, _NULL)
 
 
 def _host(values: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -232,4 +249,4 @@ def _text(values: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def _where_null(values: pa.Array, reason: str) -> pa.Array:
-    return pc.if_else(pc.is_null(values), reason, _NULL)
+    return _where(pc.is_null(values), reason)

@@ -39,7 +39,7 @@ __all__ = ["READERS"]
 
 BATCH_ROWS = 1 << 17
 JSON_MEMORY = "1GB"
-JSON_THREADS = 2
+JSON_THREADS = 1  # it reads a file in order with one anyway, and leaves the other core to the conversion
 FRAME_KEYS = {"cond", "obj"}
 ODD_LINES_PER_BATCH = 1 << 14
 
