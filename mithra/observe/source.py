@@ -25,9 +25,8 @@ __all__ = ["Options", "Reader", "Rejects", "Rows", "Source", "excerpt"]
 
 EXCERPT_CHARS = 200
 SAMPLE_BYTES = 1 << 16
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
-LINES_PER_BATCH = 1 << 16
 
 _DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
 _MAGIC = {
@@ -151,19 +150,19 @@ class Source:
     def lines(self) -> Iterator[tuple[int, list[bytes]]]:
         """Lines without their ends, in batches: (number of the batch's first line, lines).
 
-        A line over 1 MiB comes out as its first MiB, so that memory stays bounded; `too_long` tells.
+        Of a line over 1 MiB only its beginning comes out, just over 1 MiB, so that memory stays bounded.
         """
-        number, batch = 1, list[bytes]()
+        number, rest = 1, b""
         with self.open() as stream:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
-                if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
-                    _skip_line(stream)
-                batch.append(line.rstrip(b"\r\n"))
-                if len(batch) == LINES_PER_BATCH:
-                    yield number, batch
-                    number, batch = number + len(batch), []
-        if batch:
-            yield number, batch
+            while chunk := stream.read(CHUNK_BYTES):
+                batch = chunk.split(b"\n")
+                batch[0] = rest + batch[0]
+                rest = batch.pop()[: MAX_LINE_BYTES + 1]
+                if batch:
+                    yield number, _without_ends(batch, chunk)
+                    number += len(batch)
+        if rest:
+            yield number, _without_ends([rest], rest)
 
 
 @dataclass(frozen=True)
@@ -216,6 +215,8 @@ def excerpt(record: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
-def _skip_line(stream: BinaryIO) -> None:
-    while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-        pass
+def _without_ends(lines: list[bytes], chunk: bytes) -> list[bytes]:
+    """The lines without carriage returns at their ends."""
+    if b"\r" not in chunk and not lines[0].endswith(b"\r"):
+        return lines
+    return [line.rstrip(b"\r") for line in lines]

@@ -222,7 +222,7 @@ def _odd_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> It
     picked = list[tuple[int, bytes]]()
     row = 0
     for first_line, lines in source.lines():
-        filled = np.flatnonzero(np.fromiter((bool(line.strip()) for line in lines), bool, len(lines)))
+        filled = np.flatnonzero([bool(line.strip()) for line in lines])
         low, high = np.searchsorted(wanted, (row, row + len(filled)))
         at = wanted[low:high] - row
         if seen.rest_odd and row + len(filled) > seen.rows:

@@ -1,8 +1,8 @@
 """BIND's query log: who asked for what, counted by name, client and hour.
 
 The client's address is replaced by a keyed hash (HMAC-SHA-256 with the workspace's own key) before
-anything is kept. BIND writes local time without a zone; it is taken as UTC unless `print-time iso8601-utc`
-says so itself. A pair may come in several rows for one hour, whose counts add up.
+anything is kept. BIND writes local time without a zone; it is taken as UTC unless its `print-time`
+says the zone. A pair may come in several rows for one hour, whose counts add up.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ __all__ = ["READERS"]
 
 SNIFFED_LINES = 50
 SHOWN_CHARS = 1000
+SECONDS_PER_HOUR = 3600
+MAX_PAIRS = 1 << 19  # of name, client and hour counted in memory
 
 _QUERY = re.compile(
-    r"(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d|\d{4}-\d\d-\d\d[T ]\d\d)(?P<minute>:\d\d:\d\d\S*) "
+    r"(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d|\d{4}-\d\d-\d\d[T ]\d\d)"
+    r"(?::\d\d:\d\d[.\d]*)Z?(?P<offset>[+-]\d\d:\d\d)? "
     r"(?:\S+: )*client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f.:%\w]+)#\d+(?: \(.*?\))?: "
     r"(?:view \S+: )?query: (?P<name>\S+) (?P<class>\S+) (?P<type>\S+)"
 )
@@ -43,11 +46,11 @@ def sniff_query_log(sample: bytes) -> bool:
 def read_query_log(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Queries of a BIND log."""
     clients: dict[str, str] = {}
-    hours: dict[str, int | None] = {}
+    hours: dict[tuple[str, str | None], int | None] = {}
+    counted: Counter[_Key] = Counter()
+    lines_of: dict[_Key, int] = {}
     for first, lines in source.lines():
         rejects = Rejects()
-        counted: Counter[tuple[str, str, int | None]] = Counter()
-        lines_of: dict[tuple[str, str, int | None], int] = {}
         for number, line in enumerate(lines, first):
             text = line[:MAX_LINE_BYTES].decode("utf-8", "replace")
             found = _QUERY.search(text)
@@ -55,23 +58,27 @@ def read_query_log(source: Source, options: Options) -> Iterator[Rows | Rejects]
                 if text.strip():
                     rejects.add(number, "not_a_query", _ADDRESS.sub("<address>", text[:SHOWN_CHARS]))
                 continue
-            time, client = found["time"], found["client"]
+            time, client = (found["time"], found["offset"]), found["client"]
             if time not in hours:
-                hours[time] = _hour(time)
+                hours[time] = _hour(*time)
             if client not in clients:
                 clients[client] = client_hash(client, options.client_key())
             key = (found["name"], clients[client], hours[time])
             counted[key] += 1
             lines_of.setdefault(key, number)
-        yield from _rows(counted, lines_of, rejects, source, options)
+        if rejects.lines:
+            yield rejects
+        if len(counted) >= MAX_PAIRS:
+            yield from _rows(counted, lines_of, source, options)
+            counted, lines_of = Counter(), {}
+    yield from _rows(counted, lines_of, source, options)
+
+
+_Key = tuple[str, str, int | None]  # name, client, hour
 
 
 def _rows(
-    counted: Counter[tuple[str, str, int | None]],
-    lines_of: dict[tuple[str, str, int | None], int],
-    rejects: Rejects,
-    source: Source,
-    options: Options,
+    counted: Counter[_Key], lines_of: dict[_Key, int], source: Source, options: Options
 ) -> Iterator[Rows | Rejects]:
     keys = list(counted)
     found = canonicalize(pa.array([name for name, _, _ in keys], pa.string()))
@@ -87,6 +94,7 @@ def _rows(
         }
     )
     yield Rows("queries", table.filter(pc.is_null(reason)))
+    rejects = Rejects()
     for key, why in zip(keys, reason.to_pylist(), strict=True):
         if why is not None:
             rejects.add(lines_of[key], why, f"{counted[key]} queries for {key[0]}")
@@ -94,17 +102,18 @@ def _rows(
         yield rejects
 
 
-def _hour(text: str) -> int | None:
-    """Epoch seconds of the hour of `24-Nov-2026 02` or `2026-11-24T02`."""
+def _hour(text: str, offset: str | None) -> int | None:
+    """Epoch seconds of the hour of `24-Nov-2026 02` or `2026-11-24T02`, at an offset such as `+02:00`."""
     try:
         if text[2] == "-":
             day, month, rest = text.split("-")
-            return int(
-                datetime(int(rest[:4]), _MONTHS[month], int(day), int(rest[5:]), tzinfo=UTC).timestamp()
-            )
-        return int(datetime.fromisoformat(f"{text}:00").replace(tzinfo=UTC).timestamp())
+            moment = datetime(int(rest[:4]), _MONTHS[month], int(day), int(rest[5:]), tzinfo=UTC)
+        else:
+            moment = datetime.fromisoformat(f"{text}:00{offset or '+00:00'}")
     except (ValueError, KeyError):
         return None
+    seconds = int(moment.timestamp())
+    return seconds - seconds % SECONDS_PER_HOUR
 
 
 READERS = [Reader("bind-query-log", 1, ("queries",), sniff_query_log, read_query_log)]

@@ -33,10 +33,12 @@ def test_older_and_iso_forms(read):
     got = read(
         "24-Aug-2026 02:47:22.825 client 2001:db8::1#1 (a.example): view in: query: a.example IN A + (::1)\n"
         "2026-08-24T03:47:22.825Z queries: info: client 192.0.2.7#1 (b.example): query: b.example IN A +\n"
+        "2026-08-24T03:47:22.825+02:00 client 192.0.2.7#1 (c.example): query: c.example IN A +\n"
     )
     assert [(r["name"], r["hour"].hour) for r in got.tables["queries"]] == [
         ("a.example", 2),
         ("b.example", 3),
+        ("c.example", 1),
     ]
 
 
