@@ -1,0 +1,1 @@
+"""The command line: the verbs of `import mithra` as commands, with pipes, progress and exit codes."""

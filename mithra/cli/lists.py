@@ -1,0 +1,172 @@
+"""`mithra decide` and `mithra publish`: from scores to decisions, from decisions to a list for a resolver."""
+
+from __future__ import annotations
+
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mithra.cli.messages import messages
+from mithra.cli.options import example
+from mithra.cli.output import STDOUT, Format, chosen_format, print_table, text_output, write_records
+from mithra.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from mithra.decide.decisions import Decisions
+
+__all__ = ["add_to"]
+
+PARQUET_MAGIC = b"PAR1"
+
+
+class ListFormat(StrEnum):
+    """What a list is for."""
+
+    RPZ = "rpz"
+    HOSTS = "hosts"
+    PLAIN = "plain"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command(epilog=example("mithra decide scores.parquet --policy policy.toml --out decisions.parquet"))(
+        decide
+    )
+    app.command(epilog=example("mithra publish decisions.parquet --format rpz --out mithra.rpz"))(publish)
+
+
+def decide(
+    ctx: typer.Context,
+    scores: Annotated[
+        Path, typer.Argument(metavar="SCORES|-", help="Parquet, from `mithra score --format parquet`.")
+    ],
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The rules, as TOML; default the safe ones.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Decisions in force, as this command wrote them.")
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="Default: by the ending of --out, else a table.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=".parquet, .csv or .jsonl; - is stdout.")
+    ] = None,
+) -> None:
+    """Decide what to block, what to watch and what the operator allows.
+
+    Nothing is decided (exit code 1) where scores look broken: empty, constant, doubled, out of proportion.
+    """
+    import mithra as mt
+
+    chosen = chosen_format(format, out)
+    rules = None if policy is None else mt.Policy.from_toml(policy)
+    before = None if previous is None else mt.Decisions.read(previous)
+    made = mt.decide(_scores(scores), rules, previous=before)
+    _write(made, chosen, out)
+    talk = messages(ctx)
+    talk.say(", ".join(f"{count:,} {action}" for action, count in made.counts().items()) or "no decisions")
+    if made.simulated:
+        talk.say("simulated: the model behind these decisions has seen simulated data only")
+
+
+def publish(
+    ctx: typer.Context,
+    decisions: Annotated[
+        Path, typer.Argument(metavar="DECISIONS|-", help="From `mithra decide`: Parquet, CSV or JSON lines.")
+    ],
+    format: Annotated[ListFormat, typer.Option(help="RPZ zone, hosts file, or a name a line.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Replaced in one step; - is stdout.")],
+    zone: Annotated[str | None, typer.Option(metavar="NAME", help="Name of an RPZ.")] = None,
+    serial: Annotated[
+        int | None, typer.Option(metavar="N", help="Serial of an RPZ; default the time.")
+    ] = None,
+    sinkhole: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="What a hosts file answers with; may repeat.")
+    ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Write a list that blocks nothing.")
+    ] = False,
+) -> None:
+    """Write the blocks in force as a list; without one (exit code 1) the list in place stays."""
+    import mithra as mt
+
+    options: dict[str, Any] = {"zone": zone, "serial": serial, "sinkholes": sinkhole}
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_unused(given, format)
+    made = _decisions(decisions)
+    if out == STDOUT:
+        with text_output(out) as file:
+            done = mt.publish(made, format.value, file, allow_empty=allow_empty, **given)
+    else:
+        done = mt.publish(made, format.value, out, allow_empty=allow_empty, **given)
+    talk = messages(ctx)
+    talk.say(f"{done.blocked:,} names blocked, {done.allowed:,} allowed, {done.lines:,} lines")
+    for what, counts in (("left out", done.skipped), ("narrowed", done.narrowed)):
+        if counts:
+            talk.say(f"{what}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}")
+    if done.simulated:
+        talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
+
+
+def _refuse_unused(given: dict[str, Any], format: ListFormat) -> None:
+    """An option that the format has no use for is a mistake, not a detail."""
+    for name, user in (("zone", "rpz"), ("serial", "rpz"), ("sinkholes", "hosts")):
+        if name in given and format != user:
+            raise UsageError(f"--{name.removesuffix('s')} is for --format {user}", value=format.value)
+
+
+def _scores(path: Path) -> Any:
+    """A path as it is, or the table that stdin holds."""
+    if path != STDOUT:
+        return path
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(io.BytesIO(sys.stdin.buffer.read()))
+    except pa.ArrowException as error:
+        raise InputError(
+            f"stdin is not Parquet: {error}", hint="Pipe `mithra score --format parquet`"
+        ) from error
+
+
+def _decisions(path: Path) -> Decisions:
+    """Decisions of a file, or of stdin in any of the three formats."""
+    import tempfile
+
+    import mithra as mt
+
+    if path != STDOUT:
+        return mt.Decisions.read(path)
+    data = sys.stdin.buffer.read()
+    ending = "parquet" if data.startswith(PARQUET_MAGIC) else "jsonl" if data[:1] == b"{" else "csv"
+    with tempfile.TemporaryDirectory(prefix="mithra-") as folder:
+        file = Path(folder) / f"stdin.{ending}"
+        file.write_bytes(data)
+        return mt.Decisions.read(file)
+
+
+def _write(made: Decisions, format: Format, out: Path | None) -> None:
+    if format is Format.TABLE:
+        rows = (
+            [
+                row["name"],
+                row["action"],
+                row["level"],
+                row["score"],
+                row["guard"],
+                "; ".join(row["reasons"] or []),
+            ]
+            for row in made.to_arrow().to_pylist()
+        )
+        print_table(["name", "action", "level", "score", "guard", "reasons"], rows, out=out)
+    elif format is Format.PARQUET:
+        write_records(made.to_arrow(), format, out)
+    else:
+        with text_output(out) as file:
+            made.write_text(file, format.value)

@@ -1,0 +1,144 @@
+"""`mithra decide` and `mithra publish` on scores written by hand, through files and through pipes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+
+from mithra.decide.decisions import Decisions
+
+
+def test_decide_writes_a_file_of_the_kind_that_its_ending_names(mithra, scores, tmp_path):
+    for ending in ("parquet", "csv", "jsonl"):
+        out = tmp_path / f"decisions.{ending}"
+        result = mithra("decide", scores(), "--out", out)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert Decisions.read(out).blocks["name"].to_pylist() == ["bad.example"]
+        assert "1 block, 1 watch, 0 allow" in result.stderr
+
+
+def test_decide_prints_a_table_that_reads_nothing_as_markup(mithra, scores):
+    result = mithra("decide", scores())
+    row = next(line for line in result.stdout.splitlines() if "bad.example" in line)
+    assert row.split()[:4] == ["bad.example", "block", "subtree", "0.9000"]
+    assert "registrar [red]evil\\x1b[31m[red]\\u202e.example" in row
+    assert "\x1b" not in result.stdout
+
+
+def test_decide_takes_a_policy(mithra, scores, tmp_path):
+    (tmp_path / "policy.toml").write_text('mode = "monitor"\n')
+    result = mithra("decide", scores(), "--policy", tmp_path / "policy.toml", "--format", "jsonl")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["action"] for row in rows} == {"watch"}
+    assert rows[0]["mode"] == "monitor"
+
+
+def test_a_misspelt_policy_key_is_bad_input(mithra, scores, tmp_path):
+    (tmp_path / "policy.toml").write_text("max_frp = 0.1\n")
+    result = mithra("decide", scores(), "--policy", tmp_path / "policy.toml")
+    assert result.exit_code == 3
+    assert "Did you mean max_fpr?" in result.stderr
+
+
+def test_previous_decisions_stay_in_force(mithra, scores, tmp_path):
+    first = tmp_path / "first.parquet"
+    mithra("decide", scores(), "--out", first)
+    result = mithra("decide", scores(), "--previous", first, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["name"] for row in rows if row["action"] == "block"] == ["bad.example"]
+
+
+def test_broken_scores_are_refused_with_code_1(mithra, scores, tmp_path):
+    table = pq.read_table(scores())
+    pq.write_table(table.slice(0, 0), tmp_path / "empty.parquet")
+    result = mithra("decide", tmp_path / "empty.parquet", "--out", tmp_path / "d.parquet")
+    assert result.exit_code == 1
+    assert not (tmp_path / "d.parquet").exists()
+
+
+def test_decisions_go_nowhere_that_names_no_format(mithra, scores, tmp_path):
+    result = mithra("decide", scores(), "--out", tmp_path / "d.xlsx")
+    assert result.exit_code == 2
+    assert ".jsonl, .csv, .parquet" in result.stderr
+
+
+def test_scores_that_are_no_parquet_are_bad_input(mithra, tmp_path):
+    (tmp_path / "s.csv").write_text("name,score\n")
+    assert mithra("decide", tmp_path / "s.csv").exit_code == 3
+    result = mithra("decide", "-", stdin="name,score\n")
+    assert result.exit_code == 3
+    assert "stdin is not Parquet" in result.stderr
+
+
+def decisions(mithra, scores, tmp_path, **options):
+    out = tmp_path / "decisions.parquet"
+    assert mithra("decide", scores(**options), "--out", out).exit_code == 0
+    return out
+
+
+def test_publish_writes_every_format(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path)
+    for format, line in [
+        ("rpz", "*.bad.example CNAME ."),
+        ("hosts", "0.0.0.0 bad.example"),
+        ("plain", "bad.example"),
+    ]:
+        out = tmp_path / f"list.{format}"
+        result = mithra("publish", made, "--format", format, "--out", out)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert line in [" ".join(text.split()) for text in out.read_text().splitlines()]
+        assert "1 names blocked" in result.stderr
+
+
+def test_publish_to_stdout_and_options(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path)
+    zone = mithra(
+        "publish", made, "--format", "rpz", "--out", "-", "--zone", "rpz.test", "--serial", 42
+    ).stdout
+    assert "$ORIGIN rpz.test." in zone
+    assert " 42 " in zone
+    hosts = mithra(
+        "publish", made, "--format", "hosts", "--out", "-", "--sinkhole", "::", "--sinkhole", "127.0.0.1"
+    )
+    assert [line for line in hosts.stdout.splitlines() if line[:1] != "#"] == [
+        ":: bad.example",
+        "127.0.0.1 bad.example",
+    ]
+
+
+def test_an_option_that_the_format_has_no_use_for_is_wrong_usage(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path)
+    result = mithra("publish", made, "--format", "plain", "--out", "-", "--sinkhole", "::")
+    assert result.exit_code == 2
+    assert "--sinkhole is for --format hosts" in result.stderr
+
+
+def test_nothing_to_block_is_code_1_and_leaves_the_list(mithra, scores, tmp_path):
+    (tmp_path / "policy.toml").write_text('mode = "monitor"\n')
+    made, out = tmp_path / "d.csv", tmp_path / "list.txt"
+    out.write_text("old\n")
+    mithra("decide", scores(), "--policy", tmp_path / "policy.toml", "--out", made)
+    assert mithra("publish", made, "--format", "plain", "--out", out).exit_code == 1
+    assert out.read_text() == "old\n"
+    assert mithra("publish", made, "--format", "plain", "--out", out, "--allow-empty").exit_code == 0
+    assert not out.read_text().startswith("old")
+
+
+def test_a_simulated_list_says_so(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path, simulated="true")
+    result = mithra("publish", made, "--format", "plain", "--out", "-")
+    assert "simulated: this list is marked" in result.stderr
+    assert "# SIMULATED" in result.stdout
+
+
+def test_scores_and_decisions_go_through_pipes(shell, scores):
+    scores()
+    for format in ("parquet", "jsonl", "csv"):
+        done = shell(
+            f"mithra decide - --format {format} < scores.parquet"
+            " | mithra -q publish - --format plain --out - | grep -v '#'"
+        )
+        assert done.stdout == "bad.example\n", (format, done.stderr)
