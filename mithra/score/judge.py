@@ -1,0 +1,120 @@
+"""Score, verdict and kinds of evidence of distinct names: where the model is asked.
+
+Names that the snapshot holds are scored at its own moment, the others by their spelling alone; the latter,
+and those of which too little is known, stay of unknown verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mithra.graph.company import Examples
+from mithra.graph.snapshot import Snapshot
+from mithra.score.evidence import SPEAKS, Weighed, by_kind, speaking, weighed
+from mithra.score.facts import KINDS, Subject
+from mithra.score.ranker import Ranker
+from mithra.score.shared import listings, shared
+
+__all__ = ["DEFAULT_THRESHOLD", "Judged", "block_threshold", "judge", "words_for"]
+
+CHUNK_NAMES = 100_000
+DEFAULT_THRESHOLD = 0.5  # of a model that states none
+THRESHOLD_RATES = ("0.001", "0.01", "0.0001")  # the first that the model could measure draws the line
+_LEXICAL = KINDS.index("lexical")
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Distinct names scored; all columns [names]."""
+
+    score: NDArray[np.float64]
+    counted: NDArray[np.float64]  # [names, KINDS] log-odds by kind
+    speaks: NDArray[np.bool_]  # [names, KINDS] kinds that speak for nefarious
+    verdict: NDArray[np.object_]
+    known: NDArray[np.int64]  # positions of the names that the snapshot holds
+    subject: Subject  # those, in the same order
+
+
+def judge(
+    model: Ranker,
+    snapshot: Snapshot,
+    names: pa.Array,
+    *,
+    advance: Callable[[int], object] = lambda names: None,
+) -> Judged:
+    """Score distinct canonical names; `advance` is told of every chunk how many names it had."""
+    ids = snapshot.index(names)
+    known = np.flatnonzero(ids >= 0)
+    subject = subject_of(snapshot, ids[known])
+    found = np.full(len(names), np.nan)
+    counted = np.zeros((len(names), len(KINDS)))
+    for rows in _chunks(known):
+        examples = Examples(ids[rows], np.full(len(rows), subject.at, dtype=np.int64))
+        found[rows] = model.predict(snapshot, examples).score
+        counted[rows] = by_kind(model.contributions(snapshot, examples), len(rows))
+        advance(len(rows))
+    prior = math.log(model.base_rate / (1 - model.base_rate)) if 0 < model.base_rate < 1 else 0.0
+    for rows in _chunks(np.flatnonzero(ids < 0)):
+        spelled = model.predict_names(names.take(pa.array(rows)))
+        found[rows] = spelled.score
+        counted[rows, _LEXICAL] = np.asarray(spelled.logit) - prior
+        advance(len(rows))
+    speaks = counted > SPEAKS
+    speaks[known] = speaking(counted[known], subject)
+    verdict = np.where(found >= block_threshold(model.thresholds), "nefarious", "benign").astype(object)
+    verdict[(ids < 0) | ~np.isfinite(found)] = "unknown"
+    verdict[known[_thin(subject)]] = "unknown"
+    return Judged(found, counted, speaks, verdict, known, subject)
+
+
+def subject_of(snapshot: Snapshot, ids: NDArray[np.int64]) -> Subject:
+    """These domains with their company and the labels, as of the snapshot."""
+    at = moment_of(snapshot)
+    held = listings(snapshot, at)
+    company = {
+        name: shared(relation, snapshot, ids, at, held) for name, relation in snapshot.relations.items()
+    }
+    return Subject(snapshot, ids, at, held, company)
+
+
+def moment_of(snapshot: Snapshot) -> int:
+    """Epoch seconds of the snapshot's moment, 0 for undated ones."""
+    return 0 if snapshot.as_of is None else int(snapshot.as_of.timestamp())
+
+
+def block_threshold(thresholds: Mapping[str, float | None]) -> float:
+    """The score from which on a name is called nefarious."""
+    stated = (thresholds.get(rate) for rate in THRESHOLD_RATES)
+    return next((at for at in stated if at is not None and math.isfinite(at)), DEFAULT_THRESHOLD)
+
+
+def words_for(
+    judged: Judged, names: pa.Array, rows: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], Weighed]]:
+    """Sentences for some of the names: those that the snapshot holds, then the others, with their rows."""
+    place = np.full(len(names), -1, dtype=np.int64)
+    place[judged.known] = np.arange(len(judged.known))
+    inside, outside = rows[place[rows] >= 0], rows[place[rows] < 0]
+    for part, subject in ((inside, judged.subject.take(place[inside])), (outside, None)):
+        if len(part):
+            yield part, weighed(judged.counted[part], names.take(pa.array(part)), subject)
+
+
+def _thin(subject: Subject) -> NDArray[np.bool_]:
+    """Too little is known: nothing that it could share with others, and no registration, [rows]."""
+    some = np.zeros(len(subject.ids), dtype=bool)
+    for name, company in subject.shared.items():
+        if name != "etld_plus_one":
+            some[company.row] = True
+    return ~some & np.isnan(subject.number("created")) & np.isnan(subject.number("registration_captured"))
+
+
+def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), CHUNK_NAMES):
+        yield rows[start : start + CHUNK_NAMES]
