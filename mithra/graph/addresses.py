@@ -1,7 +1,8 @@
-"""IP addresses as numbers: order, prefixes and the network that announces each, over whole columns.
+"""IP addresses as numbers, over whole columns.
 
 An address is two unsigned 64-bit halves of its 16 bytes, IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2), so that
-one order and one search serve both families. Address to ASN is a search in sorted starts, not a range join.
+one order and one search serve both families. Dotted quads are read by array arithmetic, a block of rows at a
+time (its temporaries stay in the processor's cache); the fewer IPv6 texts go through the C library.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mithra.graph.csr import dictionary
 from mithra.suffixes import string_buffers
 
-__all__ = ["Addresses", "Ranges", "network_of", "parse", "prefixes", "ranges_of"]
+__all__ = ["AddressColumn", "Addresses", "from_bytes", "parse", "quad_text"]
 
-IPV4_PREFIX_BITS = 24
-IPV6_PREFIX_BITS = 48
+_BLOCK_ROWS = 1 << 15
 _MAPPED = np.uint64(0xFFFF << 32)  # low half of ::ffff:0:0/96
 _SHIFT32 = np.uint64(32)
+_FIRST_IPV6_ID = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +49,64 @@ class Addresses:
         """The addresses at these positions."""
         return Addresses(self.high[rows], self.low[rows], self.valid[rows])
 
+    def runs(self) -> NDArray[np.bool_]:
+        """True where an address differs from the one before it, [n]."""
+        new = np.ones(len(self.high), dtype=np.bool_)
+        new[1:] = (self.high[1:] != self.high[:-1]) | (self.low[1:] != self.low[:-1])
+        return new
+
 
 @dataclass(frozen=True, eq=False)
-class Ranges:
-    """Networks sorted by their first address, all [ranges]; they may nest."""
+class AddressColumn:
+    """A column of text read as addresses, each with a small sortable id."""
 
-    start: Addresses
-    end: Addresses  # inclusive
-    asn: NDArray[np.int64]
+    id: NDArray[np.int64]  # [rows] of IPv4 its value, of IPv6 a rank above; -1 where the text is neither
+    ipv6: Addresses  # [distinct IPv6 addresses] in order; id 2**32 is the first
+
+    @classmethod
+    def of(cls, text: pa.Array | pa.ChunkedArray) -> AddressColumn:
+        """The addresses of a column."""
+        ids = np.empty(len(text), dtype=np.int64)
+        for start in range(0, len(text), _BLOCK_ROWS):
+            block = text.slice(start, _BLOCK_ROWS)
+            block = block.combine_chunks() if isinstance(block, pa.ChunkedArray) else block
+            quad, value = _parse_ipv4(block)
+            ids[start : start + len(block)] = np.where(quad, value.astype(np.int64), -1)
+        rest = np.flatnonzero(ids < 0)
+        row, distinct = dictionary(text.take(pa.array(rest)))
+        parsed = _parse_slowly(distinct)
+        order = parsed.order()
+        order = order[parsed.valid[order] & ~parsed.is_ipv4[order]]
+        in_order = parsed.take(order)
+        new = in_order.runs()
+        distinct_id = np.where(parsed.is_ipv4, (parsed.low & np.uint64(0xFFFF_FFFF)).astype(np.int64), -1)
+        distinct_id[order] = _FIRST_IPV6_ID - 1 + np.cumsum(new)
+        ids[rest] = np.append(distinct_id, -1)[row]
+        return cls(ids, in_order.take(np.flatnonzero(new)))
+
+    def addresses(self, ids: NDArray[np.int64]) -> Addresses:
+        """The addresses of these ids, [n]."""
+        low = _MAPPED | np.maximum(ids, 0).astype(np.uint64)
+        high = np.zeros(len(ids), dtype=np.uint64)
+        six = np.flatnonzero(ids >= _FIRST_IPV6_ID)
+        rank = ids[six] - _FIRST_IPV6_ID
+        high[six], low[six] = self.ipv6.high[rank], self.ipv6.low[rank]
+        low[ids < 0] = 0
+        return Addresses(high, low, ids >= 0)
+
+    def text(self, ids: NDArray[np.int64]) -> pa.Array:
+        """The addresses of these ids in canonical text (RFC 5952 for IPv6); IPv4 ids first, [n]."""
+        four = ids[: int(np.searchsorted(ids, _FIRST_IPV6_ID))]
+        six = self.ipv6.take(ids[len(four) :] - _FIRST_IPV6_ID)
+        packed = np.stack([six.high, six.low], axis=1).astype(">u8").tobytes()
+        others = [socket.inet_ntop(socket.AF_INET6, packed[i : i + 16]) for i in range(0, len(packed), 16)]
+        return pa.concat_arrays([quad_text(four.astype(np.uint32)), pa.array(others, pa.string())])
 
 
 def parse(text: pa.Array) -> Addresses:
-    """The addresses written in a column of text."""
-    high, low = np.zeros(len(text), dtype=np.uint64), np.zeros(len(text), dtype=np.uint64)
-    valid, ipv4 = _parse_ipv4(text)
-    low[valid] = _MAPPED | ipv4[valid].astype(np.uint64)
-    rest = np.flatnonzero(~valid)
-    if len(rest):
-        packed, good = _parse_slowly(text.take(pa.array(rest)))
-        halves = np.frombuffer(packed, dtype=">u8").reshape(-1, 2)
-        high[rest], low[rest], valid[rest] = halves[:, 0], halves[:, 1], good
-    return Addresses(high, low, valid)
+    """The addresses written in a column of text, [n]."""
+    column = AddressColumn.of(text)
+    return column.addresses(column.id)
 
 
 def from_bytes(packed: pa.Array) -> Addresses:
@@ -78,47 +117,14 @@ def from_bytes(packed: pa.Array) -> Addresses:
     )
 
 
-def ranges_of(start: pa.Array, end: pa.Array, asn: pa.Array) -> Ranges:
-    """Ranges from columns of 16-byte values, [ranges], in any order; of equal starts the widest first."""
-    first, last = from_bytes(start), from_bytes(end)
-    order = np.lexsort((~last.low, ~last.high, first.low, first.high))
-    return Ranges(first.take(order), last.take(order), asn.to_numpy(zero_copy_only=False)[order])
+def quad_text(values: NDArray[np.uint32], tail: str = "") -> pa.Array:
+    """IPv4 addresses as dotted quads, with the tail behind them, [n]."""
+    octets = [_OCTETS.take(pa.array(values >> np.uint32(shift) & np.uint32(255))) for shift in (24, 16, 8, 0)]
+    dotted = pc.binary_join_element_wise(*octets, ".")
+    return pc.binary_join_element_wise(dotted, pa.scalar(tail), "") if tail else dotted
 
 
-def prefixes(addresses: Addresses) -> tuple[NDArray[np.int32], pa.Array]:
-    """Prefix id of each address, [n], -1 where it is none, and the prefixes in numeric order: /24 and /48."""
-    bits = np.uint64(32 - IPV4_PREFIX_BITS)
-    ipv4 = addresses.is_ipv4
-    low = np.where(ipv4, addresses.low >> bits << bits, np.uint64(0))
-    bits = np.uint64(64 - IPV6_PREFIX_BITS)
-    high = np.where(ipv4, np.uint64(0), addresses.high >> bits << bits)
-    of = np.full(len(high), -1, dtype=np.int32)
-    rows = np.flatnonzero(addresses.valid)
-    networks = Addresses(high[rows], low[rows], addresses.valid[rows])
-    order = networks.order()
-    networks = networks.take(order)
-    new = np.ones(len(rows), dtype=np.bool_)
-    new[1:] = (networks.high[1:] != networks.high[:-1]) | (networks.low[1:] != networks.low[:-1])
-    of[rows[order]] = np.cumsum(new, dtype=np.int32) - 1
-    return of, _prefix_text(networks.take(np.flatnonzero(new)))
-
-
-def network_of(addresses: Addresses, ranges: Ranges) -> NDArray[np.int64]:
-    """Index of the innermost range that holds each address, [n], -1 where none does."""
-    found = _last_start(addresses, ranges)
-    if not len(ranges.asn):
-        return found
-    highest_end = _running_maximum(ranges.end)
-    searching = np.flatnonzero((found >= 0) & addresses.valid)
-    found[~addresses.valid] = -1
-    while len(searching):
-        at = found[searching]
-        outside = ~_at_most(addresses.take(searching), ranges.end.take(at))
-        searching, at = searching[outside], at[outside]
-        hopeless = ~_at_most(addresses.take(searching), highest_end.take(at))
-        found[searching] = np.where(hopeless, -1, at - 1)
-        searching = searching[~hopeless & (at > 0)]
-    return found
+_OCTETS = pa.array([str(octet) for octet in range(256)])
 
 
 def _parse_ipv4(text: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.uint32]]:
@@ -160,10 +166,12 @@ def _octet(
     return value, good & ~leading_zero & (value <= 255)
 
 
-def _parse_slowly(text: pa.Array) -> tuple[bytes, NDArray[np.bool_]]:
-    """16 bytes for each text and whether it is an IPv6 address; for the few that are no dotted quad."""
+def _parse_slowly(text: pa.Array) -> Addresses:
+    """The IPv6 addresses of a column, [n]; for the distinct texts that are no dotted quad."""
     packed = [_packed(value) for value in text.to_pylist()]
-    return b"".join(p or bytes(16) for p in packed), np.array([p is not None for p in packed], dtype=np.bool_)
+    halves = np.frombuffer(b"".join(p or bytes(16) for p in packed), dtype=">u8").reshape(-1, 2)
+    valid = np.array([p is not None for p in packed], dtype=np.bool_)
+    return Addresses(halves[:, 0].astype(np.uint64), halves[:, 1].astype(np.uint64), valid)
 
 
 def _packed(text: str | None) -> bytes | None:
@@ -171,55 +179,3 @@ def _packed(text: str | None) -> bytes | None:
         return None if text is None else socket.inet_pton(socket.AF_INET6, text)
     except (OSError, ValueError):
         return None
-
-
-def _prefix_text(networks: Addresses) -> pa.Array:
-    ipv4 = networks.is_ipv4
-    quads = _quad_text(networks.low[ipv4].astype(np.uint32), f".0/{IPV4_PREFIX_BITS}")
-    packed = networks.high[~ipv4].astype(">u8").tobytes()
-    others = [
-        f"{socket.inet_ntop(socket.AF_INET6, packed[i : i + 8] + bytes(8))}/{IPV6_PREFIX_BITS}"
-        for i in range(0, len(packed), 8)
-    ]
-    place = np.empty(len(ipv4), dtype=np.int64)
-    place[np.flatnonzero(ipv4)] = np.arange(len(quads))
-    place[np.flatnonzero(~ipv4)] = len(quads) + np.arange(len(others))
-    return pa.concat_arrays([quads, pa.array(others, pa.string())]).take(pa.array(place))
-
-
-def _quad_text(values: NDArray[np.uint32], tail: str) -> pa.Array:
-    """The first three octets in decimal, with the tail behind them."""
-    octets = [
-        pa.array(values >> np.uint32(shift) & np.uint32(255)).cast(pa.string()) for shift in (24, 16, 8)
-    ]
-    return pc.binary_join_element_wise(pc.binary_join_element_wise(*octets, "."), pa.scalar(tail), "")
-
-
-def _last_start(addresses: Addresses, ranges: Ranges) -> NDArray[np.int64]:
-    """Index of the last range that starts at or before each address, [n], -1 where none does."""
-    starts = ranges.start
-    split = int(np.searchsorted(starts.high, np.uint64(0), side="right"))
-    low_half = addresses.high == 0  # IPv4 and little else: one search in 64 bits
-    found = np.empty(len(low_half), dtype=np.int64)
-    found[low_half] = np.searchsorted(starts.low[:split], addresses.low[low_half], side="right") - 1
-    high = np.concatenate([starts.high, addresses.high[~low_half]])
-    low = np.concatenate([starts.low, addresses.low[~low_half]])
-    is_start = np.arange(len(high)) < len(starts.high)
-    order = np.lexsort((~is_start, low, high)) if not low_half.all() else np.arange(0)
-    before = np.empty(len(high), dtype=np.int64)
-    before[order] = np.cumsum(is_start[order]) - 1
-    found[~low_half] = before[len(starts.high) :]
-    return found
-
-
-def _at_most(a: Addresses, b: Addresses) -> NDArray[np.bool_]:
-    less: NDArray[np.bool_] = (a.high < b.high) | ((a.high == b.high) & (a.low <= b.low))
-    return less
-
-
-def _running_maximum(a: Addresses) -> Addresses:
-    """The greatest address up to each position, [n]."""
-    order = a.order()
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return a.take(order[np.maximum.accumulate(rank)])

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import UsageError
-from mithra.graph.addresses import parse
+from mithra.graph.addresses import AddressColumn
 from mithra.graph.csr import (
     Edges,
     capped,
@@ -109,13 +109,18 @@ def _plain(found: pa.Table) -> tuple[Edges, Entities]:
 
 
 def _stays(found: pa.Table) -> tuple[Edges, Entities]:
-    """Edges with tenancies as entities, in numeric order of addresses; what is no address is left out."""
-    edges = encode(found, ordered=False)
-    held = parse(edges.entities)
-    order = held.order()
-    order = order[held.valid[order]]
-    entity_of = np.full(len(edges.entities), -1, dtype=np.int32)
-    entity_of[order] = np.arange(len(order), dtype=np.int32)
-    numbered = with_entities(edges, entity_of, edges.entities.take(pa.array(order)))
-    stays, address_of = split_tenancies(numbered)
-    return stays, Entities(stays.entities, held.take(order[address_of]))
+    """Edges with tenancies as entities: IPv4, then IPv6, in numeric order; what is no address is left out."""
+    held = AddressColumn.of(found["entity"])
+    domain, first_seen, last_seen, count, address = (
+        *(found[name].to_numpy() for name in ("domain", "first_seen", "last_seen", "count")),
+        held.id,
+    )
+    if len(address) and address.min() < 0:
+        rows = np.flatnonzero(address >= 0)
+        domain, first_seen, last_seen, count, address = (
+            column[rows] for column in (domain, first_seen, last_seen, count, address)
+        )
+    tenancies = split_tenancies(address, first_seen, last_seen)
+    keys = tenancies.keys(held.text(tenancies.address))
+    edges = Edges(domain.astype(np.int32, copy=False), tenancies.of, keys, first_seen, last_seen, count)
+    return edges, Entities(keys, held.addresses(tenancies.address))

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import UsageError
-from mithra.graph import addresses
+from mithra.graph import networks
 from mithra.graph.asof import Visible
 from mithra.graph.entities import Entities
 from mithra.graph.native import Frame, arrow
@@ -110,8 +110,8 @@ def etld_plus_one(visible: Visible) -> Frame:
 
 def prefix(held: Entities, visible: Visible) -> pa.Array:
     """/24 of an IPv4 address, /48 of an IPv6 address."""
-    of, networks = addresses.prefixes(held.addresses)
-    return _dictionary(of, networks)
+    of, names = networks.prefixes(held.addresses)
+    return _dictionary(of, names)
 
 
 def asn(held: Entities, visible: Visible) -> pa.Array:
@@ -119,7 +119,7 @@ def asn(held: Entities, visible: Visible) -> pa.Array:
     number = np.full(len(held.keys), -1, dtype=np.int64)
     for ranges in _network_tables(visible):
         missing = np.flatnonzero(number < 0)
-        found = addresses.network_of(held.addresses.take(missing), ranges)
+        found = networks.network_of(held.addresses.take(missing), ranges)
         number[missing] = np.where(found < 0, -1, ranges.asn[found] if len(ranges.asn) else -1)
     numbers, of = np.unique(number, return_inverse=True)
     none = int(np.searchsorted(numbers, 0))
@@ -203,13 +203,13 @@ def _rdata(visible: Visible, *rrtypes: str) -> Frame:
     return records.select("domain", nw.col("rdata").alias("entity"), "first_seen", "last_seen", "count")
 
 
-def _network_tables(visible: Visible) -> list[addresses.Ranges]:
+def _network_tables(visible: Visible) -> list[networks.Ranges]:
     """The dated networks, and those without a day to fall back on."""
     columns = arrow(visible.networks.select("start", "end", "asn", "valid_from"))
     table = columns.filter(pc.and_(pc.is_valid(columns["start"]), pc.is_valid(columns["end"])))
     dated = pc.is_valid(table["valid_from"])
     return [
-        addresses.ranges_of(part["start"], part["end"], part["asn"])
+        networks.ranges_of(part["start"], part["end"], part["asn"])
         for part in (table.filter(dated), table.filter(pc.invert(dated)))
         if part.num_rows
     ]

@@ -8,20 +8,36 @@ no gap longer than `TENANCY_GAP_SECONDS`. The first tenancy of 192.0.2.1 has the
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mithra.graph.csr import Edges
-
-__all__ = ["TENANCY_GAP_SECONDS", "plain_address", "split_tenancies"]
+__all__ = ["TENANCY_GAP_SECONDS", "Tenancies", "plain_address", "split_tenancies"]
 
 TENANCY_GAP_SECONDS = 30 * 86_400
+ADDRESS_BITS = 33  # an address id is below 2**33, which leaves room for every IPv4 address and as many others
+_TIME_BITS = 63 - ADDRESS_BITS  # seconds from the earliest sight, 34 years
+_TIME_MASK = (1 << _TIME_BITS) - 1
 _MARK = "#"
-_TIME_MASK = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True, eq=False)
+class Tenancies:
+    """The tenancies of some stays, sorted by address id, then time."""
+
+    of: NDArray[np.int32]  # [stays] tenancy of each
+    address: NDArray[np.int64]  # [tenancies] address id
+    number: NDArray[np.int64]  # [tenancies] 1 for an address's first, 2 for its second
+
+    def keys(self, addresses: pa.Array) -> pa.Array:
+        """The key of each tenancy, given the text of its address; both [tenancies]."""
+        if not len(self.number) or self.number.max() == 1:
+            return addresses
+        numbered = pc.binary_join_element_wise(addresses, pa.array(self.number).cast(pa.string()), _MARK)
+        return pc.if_else(pa.array(self.number == 1), addresses, numbered)
 
 
 def plain_address(keys: pa.Array) -> pa.Array:
@@ -29,43 +45,42 @@ def plain_address(keys: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(keys, f"{_MARK}[0-9]+$", "")
 
 
-def split_tenancies(stays: Edges, gap_seconds: int = TENANCY_GAP_SECONDS) -> tuple[Edges, NDArray[np.int32]]:
-    """Stays (one an edge, in any order, several for one name and address allowed) with tenancies as entities.
-
-    Entities keep their order, tenancies of one address follow each other. The second item says to which of
-    the old entities each of the new ones belongs, [tenancies].
-    """
-    if not len(stays):
-        return replace(stays, entities=stays.entities.slice(0, 0)), stays.entity
-    origin = int(stays.first_seen.min())
-    key = _entity_and_time(stays.entity, stays.first_seen, origin)
-    order = np.argsort(key, kind="stable")
+def split_tenancies(
+    address: NDArray[np.int64],
+    first_seen: NDArray[np.int64],
+    last_seen: NDArray[np.int64],
+    gap_seconds: int = TENANCY_GAP_SECONDS,
+) -> Tenancies:
+    """The tenancies of stays in any order; ids and times of each stay, [stays]."""
+    if not len(address):
+        return Tenancies(address.astype(np.int32), address, address)
+    origin = int(first_seen.min())
+    key = _address_and_time(address, first_seen, origin)
+    order = np.argsort(key)
     key = key[order]
-    entity = (key >> 32).astype(np.int32)
-    new_address = np.ones(len(stays), dtype=np.bool_)
-    np.not_equal(entity[1:], entity[:-1], out=new_address[1:])
     # The id leads in the number, so one running maximum over all starts anew with each address.
-    held_until = np.maximum.accumulate(_entity_and_time(entity, stays.last_seen[order], origin))
+    held_until = _address_and_time(address, last_seen, origin)[order]
+    np.maximum.accumulate(held_until, out=held_until)
+    new_address = np.ones(len(key), dtype=np.bool_)
     starts = new_address.copy()
-    starts[1:] |= (key[1:] & _TIME_MASK) - (held_until[:-1] & _TIME_MASK) > gap_seconds
-    tenancy = np.empty(len(stays), dtype=np.int32)
-    tenancy[order] = np.cumsum(starts, dtype=np.int32) - np.int32(1)
-    address_of = entity[starts]
-    keys = _keys(stays.entities.take(pa.array(address_of)), new_address[starts])
-    return replace(stays, entity=tenancy, entities=keys), address_of
+    np.not_equal(key[1:] >> _TIME_BITS, key[:-1] >> _TIME_BITS, out=new_address[1:])
+    # Across addresses the difference is past any gap, or meets a start that is one anyway.
+    np.greater(key[1:] - held_until[:-1], gap_seconds, out=starts[1:])
+    starts |= new_address
+    of = np.empty(len(key), dtype=np.int32)
+    of[order] = np.cumsum(starts, dtype=np.int32) - np.int32(1)
+    return Tenancies(of, key[starts] >> _TIME_BITS, _count_within(new_address[starts]))
 
 
-def _entity_and_time(entity: NDArray[np.int32], time: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
-    """One sortable number of an entity id and a time, which is within 136 years of the origin."""
-    number: NDArray[np.int64] = (entity.astype(np.int64) << 32) | np.minimum(time - origin, _TIME_MASK)
+def _address_and_time(address: NDArray[np.int64], time: NDArray[np.int64], origin: int) -> NDArray[np.int64]:
+    """One sortable number of an address id and a time."""
+    number: NDArray[np.int64] = time - origin
+    np.minimum(number, _TIME_MASK, out=number)
+    number |= address << _TIME_BITS
     return number
 
 
-def _keys(addresses: pa.Array, first_of_address: NDArray[np.bool_]) -> pa.Array:
-    """The key of each tenancy: its address, from the second on with its number behind."""
-    if first_of_address.all():
-        return addresses
-    position = np.arange(len(first_of_address))
-    number = position - np.maximum.accumulate(np.where(first_of_address, position, 0)) + 1
-    numbered = pc.binary_join_element_wise(addresses, pa.array(number).cast(pa.string()), _MARK)
-    return pc.if_else(pa.array(first_of_address), addresses, numbered)
+def _count_within(starts: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """1, 2, 3 … from each start on, [n]."""
+    position = np.arange(len(starts))
+    return position - np.maximum.accumulate(np.where(starts, position, 0)) + 1

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mithra.graph.addresses import network_of, parse, prefixes, ranges_of
+from mithra.graph.addresses import parse
+from mithra.graph.networks import network_of, prefixes, ranges_of
 
 
 def number(addresses, i):
