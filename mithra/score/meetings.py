@@ -98,21 +98,26 @@ def _sentences(
     subject: Subject, shared: Shared, kind: str, side: int, strength: NDArray[np.float64], backed: bool
 ) -> Facts:
     noun = NOUNS.get(shared.relation, shared.relation.replace("_", " "))
-    several = pa.array(shared.listed > 0)
-    first = _first_listing(subject, shared.first[shared.first >= 0])
-    said = pc.replace_with_mask(pa.array([""] * len(shared.row), pa.string()), several, first)
-    listed = sentence(pa.array(shared.listed), " of them listed", said)
     text = sentence(
         f"shares {noun} ",
         entity_texts(subject, shared),
         " with ",
         counted(shared.others, "other name"),
         ", ",
-        pc.if_else(
-            several, listed, pc.if_else(pa.array(shared.others == 1), "not listed", "none of them listed")
-        ),
+        _listed(subject, shared),
     )
     return fact(shared.row, kind, side, strength, text, backed=backed, shared=shared)
+
+
+def _listed(subject: Subject, shared: Shared) -> pa.Array:
+    """`3 of them listed (first 2026-05-03 by S)`, [pairs]."""
+    one, some = pa.array(shared.others == 1), pa.array(shared.listed > 0)
+    every = pa.array(shared.listed == shared.others)
+    many = pc.if_else(every, "all of them listed", sentence(pa.array(shared.listed), " of them listed"))
+    none = pc.if_else(one, "not listed", "none of them listed")
+    first = _first_listing(subject, shared.first[shared.first >= 0])
+    said = pc.replace_with_mask(pa.array([""] * len(shared.row), pa.string()), some, first)
+    return sentence(pc.if_else(some, pc.if_else(one, "which is listed", many), none), said)
 
 
 def _first_listing(subject: Subject, domains: NDArray[np.int64]) -> pa.Array:
