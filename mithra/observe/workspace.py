@@ -154,8 +154,8 @@ class Workspace:
             return [row[0] for row in con.execute(query, {"files": [str(f) for f in files]}).fetchall()]
 
     def files(self, table: str, versions: Mapping[str, int] | None = None) -> list[str]:
-        """Parquet files of a table, those of committed ingests only (a file holds rows of one ingest and
-        is named after it)."""
+        """Parquet files of a table, those of committed ingests only: a file holds rows of one ingest and is
+        named after it. After Delta's OPTIMIZE a file may hold rows of others too; `connect` filters them."""
         return self._files(table, versions, set(self.ingest_ids(versions)))
 
     def connect(
@@ -176,7 +176,8 @@ class Workspace:
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # DuckDB's goes to stdout
         visible = set(self.ingest_ids(versions))
         for table in TABLES:
-            con.execute(f"CREATE VIEW {table} AS {_select(table, self._files(table, versions, visible))}")
+            select = _select(table, self._files(table, versions, visible), visible)
+            con.execute(f"CREATE VIEW {table} AS {select}")
         return con
 
     def status(self) -> Status:
@@ -202,7 +203,7 @@ class Workspace:
 
     def _files(self, table: str, versions: Mapping[str, int] | None, visible: set[str]) -> list[str]:
         paths = self._stores[table].files(_pinned(table, versions))
-        return [str(path) for path in paths if path.name.split(".")[0] in visible]
+        return [str(path) for path in paths if _foreign(path) or path.name.split(".")[0] in visible]
 
     def _check_layout(self) -> None:
         try:
@@ -232,11 +233,18 @@ def _config(path: Path, memory_limit: str | None, threads: int | None) -> dict[s
     return config
 
 
-def _select(table: str, files: list[str]) -> str:
+def _foreign(path: Path) -> bool:
+    """A file that Delta wrote itself (OPTIMIZE), under its own kind of name."""
+    return path.name.startswith("part-")
+
+
+def _select(table: str, files: list[str], visible: set[str]) -> str:
     if files:
         columns = ", ".join(f'"{name}"' for name in TABLES[table].names)
-        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        return f"SELECT {columns} FROM read_parquet([{listed}], union_by_name = true)"
+        select = f"SELECT {columns} FROM read_parquet([{_listed(files)}], union_by_name = true)"
+        if any(_foreign(Path(file)) for file in files):
+            return f"{select} WHERE list_contains([{_listed(sorted(visible))}]::VARCHAR[], ingest_id)"
+        return select
     nulls = ", ".join(f'NULL::{_SQL_TYPES[str(f.type)]} AS "{f.name}"' for f in TABLES[table])
     return f"SELECT {nulls} WHERE false"
 
@@ -251,6 +259,10 @@ _SQL_TYPES = {
     "list<element: string>": "VARCHAR[]",
     "fixed_size_binary[16]": "BLOB",
 }
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
 
 
 def _table_status(con: duckdb.DuckDBPyConnection, table: str) -> TableStatus:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from mithra.errors import WorkspaceError
 from mithra.observe import Workspace, ingest
@@ -156,3 +157,20 @@ def test_memory_limit_and_threads(tmp_path):
 def test_duckdb_shows_no_progress_on_stdout(tmp_path):
     with Workspace(tmp_path / "lake").connect() as con:
         assert con.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
+def test_an_optimized_table_shows_the_same_rows(tmp_path, feed):
+    """Delta's OPTIMIZE joins files of several ingests; one of an unfinished ingest must stay unseen."""
+    workspace = Workspace(tmp_path / "lake")
+    ingest(workspace, feed)
+    ingest(workspace, feed, source="other")
+    writer = DataWriter(workspace.path, "resolutions", "unfinished-x-1")
+    writer.write(pa.RecordBatch.from_pylist([{"name": "unseen.example"}], schema=TABLES["resolutions"]))
+    workspace.store("resolutions").append({"unfinished-x-1": writer.close()})
+    DeltaTable(str(workspace.path / "resolutions")).optimize.compact()
+    [file] = workspace.files("resolutions")
+    assert pq.read_metadata(file).num_rows == 5
+    with workspace.connect() as con:
+        names = con.execute("SELECT name FROM resolutions ORDER BY ALL").fetchall()
+    assert names == [("a.example",), ("a.example",), ("b.example",), ("b.example",)]
+    assert ingest(workspace, feed).rows == 0

@@ -7,6 +7,7 @@ memory as a whole, so its size is limited.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +15,13 @@ from typing import Any
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["JsonRecords", "first_record", "records"]
+__all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
 
 MAX_DOCUMENT_BYTES = 1 << 28
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 _BOM = b"\xef\xbb\xbf"
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass
@@ -71,6 +73,19 @@ def records(source: Source) -> Iterator[JsonRecords]:
         yield batch
 
 
+def loads(data: bytes) -> Any:
+    """A JSON value.
+
+    Raises:
+        ValueError: not JSON, or with half a surrogate pair, which is no character.
+        RecursionError: nested too deep.
+    """
+    value = json.loads(data.removeprefix(_BOM))
+    if b"\\u" in data and _HALF_PAIR.search(data):
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
 def load(source: Source) -> Any:
     """A whole JSON document.
 
@@ -86,7 +101,7 @@ def load(source: Source) -> Any:
             hint="Write it as JSON lines, one object a line",
         )
     try:
-        return json.loads(data.removeprefix(_BOM))
+        return loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
 
@@ -124,7 +139,7 @@ def _lines(source: Source) -> Iterator[JsonRecords]:
                 batch.rejects.add(number, "line_too_long", line)
             elif line.strip():
                 try:
-                    batch.add(number, json.loads(line.removeprefix(_BOM)))
+                    batch.add(number, loads(line))
                 except (ValueError, RecursionError):
                     batch.rejects.add(number, "not_json", line)
         yield batch

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mithra.errors import FormatError
 from mithra.observe.ahead import ahead
+from mithra.observe.readers.jsonfile import loads
 from mithra.observe.records import resolutions
 from mithra.observe.source import (
     MAX_LINE_BYTES,
@@ -271,7 +272,7 @@ def _parsed(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
     if len(line) > MAX_LINE_BYTES:
         raise _OddError("line_too_long")
     try:
-        record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        record = loads(line)
     except (ValueError, RecursionError) as error:
         raise _OddError("not_json") from error
     if not isinstance(record, dict):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,13 +46,22 @@ def read_rdap(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Registrations of RDAP answers."""
     schema = table_schema("registrations")
     for batch in jsonfile.records(source):
+        found = [
+            (number, domain)
+            for number, record in zip(batch.numbers, batch.values, strict=True)
+            for domain in _objects(record)
+        ]
+        names = _canonical(text for _, domain in found for text in [_name(domain), *_hosts(domain)])
         rows = list[dict[str, Any]]()
-        for number, record in zip(batch.numbers, batch.values, strict=True):
-            for domain in _objects(record):
-                try:
-                    rows.append(_row(domain, options, number, batch.rejects))
-                except _RefusedError as refused:
-                    batch.rejects.add(number, str(refused), _shown(domain))
+        for number, domain in found:
+            try:
+                rows.append(_row(domain, names, options))
+            except _RefusedError as refused:
+                batch.rejects.add(number, str(refused), _shown(domain))
+                continue
+            for host in _hosts(domain):
+                if names[host][0] is None:
+                    batch.rejects.add(number, f"name_server_{names[host][1]}", host)
         for row in rows:
             row["source"] = options.source or "rdap"
         yield Rows(
@@ -82,13 +91,15 @@ def _objects(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [record]
 
 
-def _row(domain: dict[str, Any], options: Options, line: int, rejects: Rejects) -> dict[str, Any]:
+def _row(domain: dict[str, Any], names: _Names, options: Options) -> dict[str, Any]:
     if "errorCode" in domain:
         raise _RefusedError(f"rdap_error_{domain['errorCode']}"[:40])
     kind = domain.get("objectClassName", "domain" if "ldhName" in domain else None)
     if kind != "domain":
         raise _RefusedError("not_a_domain")
-    name = _name(domain.get("ldhName") or domain.get("unicodeName"))
+    name, reason = names[_name(domain)]
+    if name is None:
+        raise _RefusedError(reason or "no_name")
     if name.endswith((".in-addr.arpa", ".ip6.arpa")):
         raise _RefusedError("reverse_zone")
     events, now = _events(domain), options.now_seconds
@@ -101,28 +112,40 @@ def _row(domain: dict[str, Any], options: Options, line: int, rejects: Rejects) 
     registrant = next((e for e in entities if "registrant" in _roles(e)), {})
     return {
         "domain": name,
-        "registrar": _text(_card(registrar).get("fn"))
-        or _organisation(registrar)
-        or _text(registrar.get("handle")),
+        "registrar": next(filter(None, map(_word, _names_of_registrar(registrar))), None),
         "registrar_iana_id": _iana_id(registrar),
         "registrant": _organisation(registrant),
         "created": _time(created),
         "updated": _time(updated),
         "expires": _time(events.get("expiration", events.get("registrar expiration"))),
-        "name_servers": _name_servers(domain, line, rejects),
+        "name_servers": sorted({name for host in _hosts(domain) if (name := names[host][0]) is not None}),
         "status": [s for s in _list(domain.get("status")) if isinstance(s, str)],
         "dnssec": _dnssec(domain),
         "captured_at": _time(captured),
     }
 
 
-def _name(text: Any) -> str:
-    if not isinstance(text, str):
-        raise _RefusedError("no_name")
-    found = canonicalize([text])
-    if found.names[0].is_valid:
-        return str(found.names[0])
-    raise _RefusedError(str(found.reason[0]))
+# By name as written: its canonical form, or the reason why it is refused.
+_Names = dict[str, tuple[str | None, str | None]]
+
+
+def _canonical(texts: Iterable[str]) -> _Names:
+    words = list(dict.fromkeys(texts))
+    found = canonicalize(pa.array(words, pa.string()))
+    return dict(zip(words, zip(found.names.to_pylist(), found.reason.to_pylist(), strict=True), strict=True))
+
+
+def _name(domain: dict[str, Any]) -> str:
+    """The name as written, empty where there is none."""
+    text = domain.get("ldhName") or domain.get("unicodeName")
+    return text if isinstance(text, str) else ""
+
+
+def _hosts(domain: dict[str, Any]) -> list[str]:
+    """The name servers as written."""
+    servers = [server for server in _list(domain.get("nameservers")) if isinstance(server, dict)]
+    hosts = [server.get("ldhName") or server.get("unicodeName") for server in servers]
+    return [host for host in hosts if isinstance(host, str)]
 
 
 def _events(domain: dict[str, Any]) -> dict[str, int]:
@@ -180,10 +203,19 @@ def _organisation(entity: dict[str, Any]) -> str | None:
     return _text(organisation)
 
 
+def _names_of_registrar(registrar: dict[str, Any]) -> list[Any]:
+    card = _card(registrar)
+    return [card.get("fn"), card.get("org"), registrar.get("handle")]
+
+
 def _text(value: Any) -> str | None:
-    if not isinstance(value, str) or not value.strip() or _REDACTED.search(value):
-        return None
-    return value.strip()
+    """Text that stands for something, so not `REDACTED FOR PRIVACY` and the like."""
+    word = _word(value)
+    return None if word is None or _REDACTED.search(word) else word
+
+
+def _word(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def _iana_id(registrar: dict[str, Any]) -> int | None:
@@ -192,19 +224,6 @@ def _iana_id(registrar: dict[str, Any]) -> int | None:
             number = str(public.get("identifier", "")).strip()
             return int(number) if number.isdecimal() and len(number) < 10 else None
     return None
-
-
-def _name_servers(domain: dict[str, Any], line: int, rejects: Rejects) -> list[str]:
-    hosts = [
-        s.get("ldhName") or s.get("unicodeName")
-        for s in _list(domain.get("nameservers"))
-        if isinstance(s, dict)
-    ]
-    found = canonicalize([host for host in hosts if isinstance(host, str)])
-    for host, reason in zip((h for h in hosts if isinstance(h, str)), found.reason.to_pylist(), strict=True):
-        if reason is not None:
-            rejects.add(line, f"name_server_{reason}", host)
-    return sorted({host for host in found.names.to_pylist() if host is not None})
 
 
 def _dnssec(domain: dict[str, Any]) -> bool | None:

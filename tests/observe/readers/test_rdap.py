@@ -110,7 +110,7 @@ def test_what_is_no_domain_is_told_without_people(read):
         (2, "not_a_domain"),
         (3, "reverse_zone"),
         (4, "empty_label"),
-        (5, "no_name"),
+        (5, "empty"),
         (6, "date_in_future"),
         (7, "name_server_whitespace"),
         (8, "not_an_object"),
@@ -150,3 +150,11 @@ def test_odd_shapes_do_not_raise(read):
 def test_json_cut_short_is_refused(read):
     with pytest.raises(FormatError, match="not JSON"):
         read(json.dumps(DOMAIN, indent=1)[:-20])
+
+
+def test_half_a_surrogate_pair_is_not_json(read):
+    good = json.dumps(DOMAIN)
+    half, whole = good.replace("Example Ltd", r"\ud800"), good.replace("Ltd", r"\ud83d\ude00")
+    got = read(f"{good}\n{half}\n{whole}\n")
+    assert got.column("registrations", "registrant") == ["Example Ltd", "Example \N{GRINNING FACE}"]
+    assert got.rejects == [(2, "not_json")]
