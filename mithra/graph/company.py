@@ -54,7 +54,6 @@ class Company:
 
     example: NDArray[np.int64]  # [pairs] position in the examples
     entity: NDArray[np.int64]  # [pairs] entity id
-    weight: NDArray[np.float32]  # [pairs] weight of the example's own edge
     age: NDArray[np.int64]  # [pairs] seconds from the edge's first_seen to the example's time
     everyone: Runs  # all edges of the entity known at the time
     kin: Runs  # those among them of the example's own eTLD+1
@@ -135,7 +134,6 @@ def _company(
     return Company(
         example=example,
         entity=entity,
-        weight=relation.weight[edge],
         age=at - relation.first_seen[edge],
         everyone=everyone,
         kin=kin,

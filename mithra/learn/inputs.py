@@ -22,13 +22,25 @@ from mithra.features.registration import registration
 from mithra.features.resolution import TENURE, resolution
 from mithra.graph.company import Company, Examples, companies
 from mithra.graph.snapshot import Snapshot
+from mithra.learn.prior import fold_of
+from mithra.names import etld_plus_one
 
-__all__ = ["GIVEN", "Inputs", "company_table", "example_inputs", "kind_of", "name_inputs", "static_table"]
+__all__ = [
+    "GIVEN",
+    "Inputs",
+    "Store",
+    "company_table",
+    "example_inputs",
+    "kind_of",
+    "name_inputs",
+    "store_of",
+]
 
 GIVEN = "given_"  # facts columns of this prefix are features that the user brings
 STATIC_REGISTRATION = ("registration_age_at_sight", "registration_created_known")
 NEWEST = tuple(f"resolution_{name}_newest" for name in ("address", "prefix", "name_server"))
 LEFT_OUT = (*TENURE, *NEWEST)  # how long a name has lived defines weak benign labels
+NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean)
 KIND_OF_RELATION = {
     "address": "resolution",
     "prefix": "resolution",
@@ -43,9 +55,18 @@ KIND_OF_RELATION = {
 
 
 @dataclass(frozen=True, eq=False)
+class Store:
+    """Every domain of a snapshot by its static features: what profiles are sums of."""
+
+    static: FeatureTable  # [domains, static]
+    fold: NDArray[np.int8]  # [domains] see learn/prior.py
+
+
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """Examples as the model reads them."""
 
+    fold: NDArray[np.int8]  # [examples] see learn/prior.py
     static: FeatureTable  # [examples, static]
     dynamic: FeatureTable  # [examples, dynamic]
     company: Mapping[str, Company]
@@ -58,6 +79,12 @@ class Inputs:
         return self.static.concat(self.dynamic).concat(company_table(self.company, len(self)))
 
 
+def store_of(snapshot: Snapshot) -> Store:
+    """The store of a snapshot."""
+    static = static_table(snapshot, np.arange(len(snapshot)))
+    return Store(static, fold_of(snapshot.groups)[snapshot.group])
+
+
 def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
     """Static features of these domains, [domains, static]."""
     table = lexical(snapshot.names.take(pa.array(domains)))
@@ -68,33 +95,34 @@ def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable
 def example_inputs(
     snapshot: Snapshot,
     examples: Examples,
+    known: Store,
     *,
     store: NDArray[np.bool_] | None = None,
     kin: NDArray[np.int32] | None = None,
 ) -> Inputs:
-    """Inputs of examples of a snapshot; `store` and `kin` as in `companies`."""
-    static, row = np.unique(examples.domain, return_inverse=True)
+    """Inputs of examples of a snapshot, whose store is `known`; `store` and `kin` as in `companies`."""
     return Inputs(
-        static=static_table(snapshot, static).take(row),
+        fold=known.fold[examples.domain],
+        static=known.static.take(examples.domain),
         dynamic=_dynamic(snapshot, examples),
         company=companies(snapshot, examples, store=store, kin=kin),
     )
 
 
-def name_inputs(names: pa.Array, like: Inputs) -> Inputs:
-    """Inputs of names of which nothing but the spelling is known, with the columns of `like`."""
+def name_inputs(names: pa.Array, static: tuple[str, ...], dynamic: tuple[str, ...]) -> Inputs:
+    """Inputs, with these columns, of names of which nothing but the spelling is known."""
     spelled = lexical(names)
-    static = np.full((len(names), len(like.static.names)), np.nan, dtype=np.float32)
-    for place, name in enumerate(like.static.names):
+    values = np.full((len(names), len(static)), np.nan, dtype=np.float32)
+    for place, name in enumerate(static):
         if name in spelled.names:
-            static[:, place] = spelled.column(name)
+            values[:, place] = spelled.column(name)
         elif name == "registration_created_known":
-            static[:, place] = 0
+            values[:, place] = 0
+    nothing = np.full((len(names), len(dynamic)), np.nan, dtype=np.float32)
     return Inputs(
-        static=FeatureTable(like.static.names, static),
-        dynamic=FeatureTable(
-            like.dynamic.names, np.full((len(names), len(like.dynamic.names)), np.nan, dtype=np.float32)
-        ),
+        fold=fold_of(pc.coalesce(etld_plus_one(names), names)),
+        static=FeatureTable(static, values),
+        dynamic=FeatureTable(dynamic, nothing),
         company={},
     )
 
@@ -159,11 +187,7 @@ def _given(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
     columns = {}
     for name in names:
         column = snapshot.facts[name]
-        if not (
-            pa.types.is_floating(column.type)
-            or pa.types.is_integer(column.type)
-            or pa.types.is_boolean(column.type)
-        ):
+        if not any(is_kind(column.type) for is_kind in NUMERIC):
             raise UsageError("a given feature must be a number", value=name)
         columns[name] = np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).take(rows))
     return FeatureTable.from_columns(columns)

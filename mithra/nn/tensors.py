@@ -38,7 +38,7 @@ class Scaler:
         return cls(
             mean.astype(np.float32),
             np.where(deviation < 1e-6, 1, deviation).astype(np.float32),
-            missing.any(axis=0),
+            np.asarray(missing.any(axis=0)),
         )
 
     @property
@@ -86,7 +86,7 @@ class Meetings:
     everyone: RunTensors
     kin: RunTensors
 
-    TRAITS = 4  # log(1 + others), nobody, weight, log(1 + days since the edge was seen)
+    TRAITS = 3  # log(1 + others), nobody, log(1 + days since the edge was seen)
 
     def company_mean(self, encoded: Tensor) -> Tensor:
         """Mean encoding of the domains met at each pair, 0 where there is nobody, [pairs, dim]."""
@@ -102,9 +102,9 @@ def meetings(company: Mapping[str, Company]) -> dict[str, Meetings]:
 
 def _meetings(company: Company) -> Meetings:
     others = company.others
-    traits = np.column_stack(
-        [np.log1p(others), others == 0, company.weight, np.log1p(company.age / DAY_SECONDS)]
-    ).astype(np.float32)
+    traits = np.column_stack([np.log1p(others), others == 0, np.log1p(company.age / DAY_SECONDS)]).astype(
+        np.float32
+    )
     return Meetings(
         example=torch.from_numpy(company.example),
         examples=company.examples,

@@ -1,0 +1,324 @@
+"""The learners inside a model: networks and boosted trees on the same examples, their logits averaged.
+
+The network encodes a domain from its prior and few static features: with all of them it learnt the training
+names by heart.
+`Ensemble.fit` takes inputs, labels and the store; `Ensemble.logits` scores other inputs against any store
+with the same columns. Validation examples stop each member early and choose nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+from torch import Tensor
+
+from mithra.errors import UsageError
+from mithra.features.columns import FeatureTable
+from mithra.features.lexical import CATEGORICAL
+from mithra.learn.inputs import GIVEN, STATIC_REGISTRATION, Inputs, Store, kind_of
+from mithra.learn.prior import Prior
+from mithra.learn.settings import TrainSettings
+from mithra.metrics import average_precision
+from mithra.nn.network import DomainNetwork, NetworkShape
+from mithra.nn.tensors import Meetings, Scaler, meetings
+
+__all__ = ["Ensemble", "Labelled", "Member"]
+
+TREES: Mapping[str, Any] = {
+    "objective": "binary",
+    "metric": "average_precision",
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "extra_trees": True,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
+NETWORK_LEXICAL = (
+    "name_length",
+    "subdomain_count",
+    "name_entropy",
+    "name_hyphens",
+    "sld_length",
+    "sld_digits",
+    "sld_bigram_bits",
+    "tld_low_cost",
+    "tld_legacy",
+    "tld_country",
+    "under_private_suffix",
+    "is_www",
+)
+TREE_ROUNDS = 2000
+TREE_PATIENCE = 100
+CHECK_EVERY_EPOCHS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Inputs with labels and weights."""
+
+    inputs: Inputs
+    y: NDArray[np.int8]  # [examples]
+    weight: NDArray[np.float32]  # [examples]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network with its scalers and one tree ensemble."""
+
+    network: DomainNetwork
+    static: Scaler
+    dynamic: Scaler
+    trees: Any  # lightgbm.Booster
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Members that agree on columns; a logit is the mean over networks and trees."""
+
+    members: tuple[Member, ...]
+    prior: Prior
+    static_names: tuple[str, ...]
+    dynamic_names: tuple[str, ...]
+    flat_names: tuple[str, ...]
+    relations: tuple[str, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        train: Labelled,
+        val: Labelled,
+        store: Store,
+        settings: TrainSettings,
+        *,
+        progress: Progress | None = None,
+    ) -> Ensemble:
+        """Fit every member; `store` holds static features of every domain that can be met."""
+        prior = Prior.fit(
+            train.inputs.static,
+            train.y,
+            train.weight,
+            train.inputs.fold,
+            seed=settings.seed,
+            threads=settings.threads,
+        )
+        everyone = network_static(store.static, store.fold, prior)
+        own = [network_static(part.inputs.static, part.inputs.fold, prior) for part in (train, val)]
+        flat, flat_val = train.inputs.flat(), val.inputs.flat()
+        met, met_val = meetings(train.inputs.company), meetings(val.inputs.company)
+        task = progress.add_task("training", total=settings.members * settings.epochs) if progress else None
+        members = []
+        threads = torch.get_num_threads()
+        torch.set_num_threads(settings.threads)
+        try:
+            for member in range(settings.members):
+                seed = settings.seed * 1000 + member
+                trees = _fit_trees(flat, flat_val, train, val, seed, settings.threads)
+
+                def advance(epochs: int) -> None:
+                    if progress is not None and task is not None:
+                        progress.advance(task, epochs)
+
+                network, static, dynamic = _fit_network(
+                    train, val, met, met_val, everyone, own, settings, seed, advance
+                )
+                members.append(Member(network, static, dynamic, trees))
+        finally:
+            torch.set_num_threads(threads)
+        return cls(
+            tuple(members),
+            prior,
+            train.inputs.static.names,
+            train.inputs.dynamic.names,
+            flat.names,
+            tuple(train.inputs.company),
+        )
+
+    def parts(self, inputs: Inputs, store: Store) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean logits of the networks and of the trees, each [examples]."""
+        self._check(inputs)
+        values = self._flat(inputs).values
+        met = meetings(inputs.company)
+        network = [self._network(member, inputs, store, met) for member in self.members]
+        trees = [member.trees.predict(values, raw_score=True) for member in self.members]
+        return np.mean(network, axis=0), np.mean(trees, axis=0)
+
+    def logits(self, inputs: Inputs, store: Store) -> NDArray[np.float64]:
+        """Uncalibrated log-odds of being nefarious, [examples]."""
+        network, trees = self.parts(inputs, store)
+        return np.asarray((network + trees) / 2)
+
+    def contributions(self, inputs: Inputs, store: Store) -> dict[str, NDArray[np.float64]]:
+        """What each kind of evidence adds to the log-odds, [examples] a kind.
+
+        Trees: exact SHAP values, summed by kind. Networks: the change of the logit when the kind is taken
+        away (its relations emptied, its features set to their mean). An average of the two.
+        """
+        flat = self._flat(inputs)
+        shap = np.mean(
+            [member.trees.predict(flat.values, pred_contrib=True)[:, :-1] for member in self.members], axis=0
+        )
+        kinds = [kind_of(name) for name in flat.names]
+        by_trees = {
+            kind: shap[:, [i for i, k in enumerate(kinds) if k == kind]].sum(axis=1)
+            for kind in sorted(set(kinds))
+        }
+        met = meetings(inputs.company)
+        whole = [self._network(member, inputs, store, met) for member in self.members]
+        result = {}
+        for kind, shares in by_trees.items():
+            less = [
+                self._network(
+                    member, inputs, store, {r: m for r, m in met.items() if kind_of(r) != kind}, without=kind
+                )
+                for member in self.members
+            ]
+            by_network = np.mean(whole, axis=0) - np.mean(less, axis=0)
+            result[kind] = np.asarray((shares + by_network) / 2)
+        return result
+
+    def _network(
+        self,
+        member: Member,
+        inputs: Inputs,
+        store: Store,
+        met: Mapping[str, Meetings],
+        without: str | None = None,
+    ) -> NDArray[np.float64]:
+        static = network_static(inputs.static, inputs.fold, self.prior)
+        own = member.static.transform(static.values)
+        dynamic = member.dynamic.transform(inputs.dynamic.values)
+        if without is not None:
+            own = _blank(own, static.names, without)
+            dynamic = _blank(dynamic, self.dynamic_names, without)
+        everyone = member.static.transform(network_static(store.static, store.fold, self.prior).values)
+        with torch.no_grad():
+            logits = member.network(everyone, own, dynamic, met)
+        return np.asarray(logits.numpy(), dtype=np.float64)
+
+    def _flat(self, inputs: Inputs) -> FeatureTable:
+        """The trees' table with the columns of training; a relation that is missing is missing values."""
+        flat = inputs.flat()
+        if flat.names == self.flat_names:
+            return flat
+        have = {name: i for i, name in enumerate(flat.names)}
+        values = np.full((len(inputs), len(self.flat_names)), np.nan, dtype=np.float32)
+        for place, name in enumerate(self.flat_names):
+            if name in have:
+                values[:, place] = flat.values[:, have[name]]
+            elif name.endswith("_entities"):
+                values[:, place] = 0
+        return FeatureTable(self.flat_names, values)
+
+    def _check(self, inputs: Inputs) -> None:
+        if inputs.static.names != self.static_names or inputs.dynamic.names != self.dynamic_names:
+            wanted = {*self.static_names, *self.dynamic_names}
+            found = {*inputs.static.names, *inputs.dynamic.names}
+            raise UsageError(
+                "the snapshot does not have the features that the model was trained on",
+                value=", ".join(sorted(wanted ^ found)),
+                hint="Build the snapshot with this version of mithra, or train again",
+            )
+
+
+def network_static(static: FeatureTable, fold: NDArray[np.int8], prior: Prior) -> FeatureTable:
+    """What the network's encoder reads: the prior and few static features, [domains, columns]."""
+    chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION)
+    kept = [name for name in static.names if name in chosen or name.startswith(GIVEN)]
+    return static.select(kept).concat(FeatureTable(("prior",), prior.logits(static, fold)[:, None]))
+
+
+def _blank(scaled: Tensor, names: tuple[str, ...], kind: str) -> Tensor:
+    """Scaled features with those of one kind at their mean; the missing flags of a kind stay."""
+    blanked = scaled.clone()
+    blanked[:, [i for i, name in enumerate(names) if kind_of(name) == kind]] = 0
+    return blanked
+
+
+def _fit_trees(
+    flat: FeatureTable, flat_val: FeatureTable, train: Labelled, val: Labelled, seed: int, threads: int
+) -> Any:
+    import lightgbm
+
+    categorical = [flat.names.index(name) for name in CATEGORICAL if name in flat.names]
+    data = lightgbm.Dataset(
+        flat.values, train.y, weight=train.weight, categorical_feature=categorical, free_raw_data=False
+    )
+    held_out = lightgbm.Dataset(flat_val.values, val.y, weight=val.weight, reference=data)
+    booster = lightgbm.train(
+        {**TREES, "seed": seed, "num_threads": threads},
+        data,
+        num_boost_round=TREE_ROUNDS,
+        valid_sets=[held_out],
+        callbacks=[lightgbm.early_stopping(TREE_PATIENCE, verbose=False)],
+    )
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    return lightgbm.Booster(model_str=text)
+
+
+def _fit_network(
+    train: Labelled,
+    val: Labelled,
+    met: Mapping[str, Meetings],
+    met_val: Mapping[str, Meetings],
+    everyone: FeatureTable,
+    own_static: list[FeatureTable],
+    settings: TrainSettings,
+    seed: int,
+    advance: Any,
+) -> tuple[DomainNetwork, Scaler, Scaler]:
+    torch.manual_seed(seed)
+    static, dynamic = Scaler.fit(own_static[0].values), Scaler.fit(train.inputs.dynamic.values)
+    own = [static.transform(table.values) for table in own_static]
+    now = [dynamic.transform(part.inputs.dynamic.values) for part in (train, val)]
+    store = static.transform(everyone.values)
+    network = DomainNetwork(
+        NetworkShape(
+            static=static.width,
+            dynamic=dynamic.width,
+            relations=tuple(train.inputs.company),
+            width=settings.width,
+            rounds=settings.rounds,
+            dropout=settings.dropout,
+        )
+    )
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    target, weight = torch.from_numpy(train.y.astype(np.float32)), torch.from_numpy(train.weight)
+    best, best_state, waited = -1.0, copy.deepcopy(network.state_dict()), 0
+    for epoch in range(1, settings.epochs + 1):
+        network.train()
+        optimiser.zero_grad()
+        logits = network(store, own[0], now[0], met)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, weight=weight)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        optimiser.step()
+        advance(1)
+        if epoch % CHECK_EVERY_EPOCHS:
+            continue
+        network.eval()
+        with torch.no_grad():
+            score = average_precision(val.y, network(store, own[1], now[1], met_val).numpy())
+        if score > best:
+            best, best_state, waited = score, copy.deepcopy(network.state_dict()), 0
+        else:
+            waited += CHECK_EVERY_EPOCHS
+            if waited >= settings.patience:
+                advance(settings.epochs - epoch)
+                break
+    network.load_state_dict(best_state)
+    network.eval()
+    return network, static, dynamic
