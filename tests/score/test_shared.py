@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithra.graph.company import Examples, companies, company_sum
-from mithra.score.shared import NEVER, company_of, listings, shared
+from mithra.score.meetings import telling
+from mithra.score.shared import NEVER, Shared, company_of, listings, shared
 
 NAMES = ["a.one.test", "b.one.test", "two.test", "three.test", "x.github.io", "y.github.io"]
 
@@ -86,3 +87,21 @@ def test_the_same_company_as_the_models(s, data):
         there = company_of(graph.relations["address"], graph, row, entity, s.NOW, held)
         first_time = held.known_at[there[0]] if len(there) and held.listed[there[0]] else NEVER
         assert (held.known_at[first] if first >= 0 else NEVER) == first_time
+
+
+@pytest.mark.parametrize(
+    ("others", "listed", "usual", "speaks"),
+    [
+        (1, 1, 0.01, True),
+        (5, 3, 0.1, True),
+        (20, 2, 0.01, True),
+        (30, 2, 0.01, False),  # not a tenth: at a large host a few always are
+        (9, 2, 0.2, False),  # where a fifth of all names is listed, a fifth is nothing
+        (9, 0, 0.01, False),
+    ],
+)
+def test_when_company_speaks(others, listed, usual, speaks):
+    one = np.array([0])
+    lift = np.log((listed + 4 * usual) / ((others + 4) * usual))
+    found = Shared("address", one, one, np.array([others]), np.array([listed]), one, np.array([lift]))
+    assert telling(found).tolist() == [speaks]
