@@ -1,7 +1,7 @@
 """A trained model: an ensemble, its calibration and thresholds, and where it came from.
 
-A model folder holds data only: `model.json`, tensors as safetensors, trees in LightGBM's text form. Every file
-is listed in the manifest with its digest, and a folder that does not match is refused.
+A model folder holds data only: `model.json`, tensors as safetensors, trees in LightGBM's text form. Every
+file is listed in the manifest with its digest, and a folder that does not match is refused.
 """
 
 from __future__ import annotations
