@@ -126,13 +126,15 @@ class _Run:
     def _file(self, item: FileInput) -> None:
         source = Source.at(item.path)
         reader = find_reader(source, self._format, self._options)
-        size = item.path.stat().st_size
-        records = reader.read(source, self._options)
+        size, options = item.path.stat().st_size, self._options
+        if reader.dated_by_name and options.known_at is None:
+            options = replace(options, known_at=source.day_in_name)
+        records = reader.read(source, options)
         if size < LARGE_BYTES:
             digest = _file_digest(item)
         else:
             digest, records = _digest_while_reading(item, records)
-        ingest_id = _ingest_id(digest, reader.id, self._options)
+        ingest_id = _ingest_id(digest, reader.id, options)
         if not self._skips(ingest_id, item.name, reader.id):
             self._write(ingest_id, item.name, reader.id, source.stem, size, records)
 

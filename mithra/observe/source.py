@@ -29,6 +29,7 @@ CHUNK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
 
 _DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?!\d)")
 _MAGIC = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
@@ -128,6 +129,17 @@ class Source:
         """The file's name without endings and a date at its end, else its folder's: the default source."""
         return _DATE_AT_END.sub("", self.path.name.split(".")[0]) or self.path.parent.name or self.path.name
 
+    @property
+    def day_in_name(self) -> datetime | None:
+        """The day that the file's name states (`top-2026-06-01.csv`), if it does."""
+        found = _DAY.search(self.path.name)
+        try:
+            return (
+                None if found is None else datetime(int(found[1]), int(found[3]), int(found[4]), tzinfo=UTC)
+            )
+        except ValueError:
+            return None
+
     def verify(self) -> None:
         """Unpack everything once; raises FormatError where gzip data ends early or is damaged."""
         with self.open() as stream:
@@ -174,6 +186,7 @@ class Reader:
     tables: tuple[str, ...]
     sniff: Callable[[bytes], bool]  # on the first 64 KiB
     read: Callable[[Source, Options], Iterator[Rows | Rejects]]
+    dated_by_name: bool = False  # a date in the file's name counts where nothing else states one
 
     @property
     def id(self) -> str:

@@ -269,3 +269,20 @@ def test_a_damaged_table_is_a_typed_error(workspace, feed):
         file.write_text("{")
     with pytest.raises(WorkspaceError, match="resolutions"):
         Workspace(workspace.path).versions()
+
+
+def test_a_day_in_the_name_dates_ranks_and_tells_equal_days_apart(workspace, tmp_path):
+    for day in ("2026-03-01", "2026-03-02"):
+        (tmp_path / f"top-{day}.csv").write_text("1,a.example\n2,b.example\n")
+    assert ingest(workspace, tmp_path / "top-*.csv").rows == 4
+    assert ingest(workspace, tmp_path / "top-*.csv").rows == 0
+    with workspace.connect() as con:
+        days = con.execute("SELECT DISTINCT day::VARCHAR, list_id FROM popularity ORDER BY ALL").fetchall()
+    assert days == [("2026-03-01 00:00:00+00", "top"), ("2026-03-02 00:00:00+00", "top")]
+
+
+def test_a_day_in_the_name_dates_no_label(workspace, tmp_path):
+    path = tmp_path / "hosts-2026-03-01.txt"
+    path.write_text("0.0.0.0 bad.example\n")
+    with pytest.raises(InputError, match="--known-at"):
+        ingest(workspace, path)

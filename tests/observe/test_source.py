@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,19 @@ def test_excerpts_are_short_and_safe():
     assert excerpt("a\x1b[31m\n") == "a\\x1b[31m\\n"
     assert len(excerpt(b"x" * 10_000)) == 201
     assert excerpt(b"\xff") == "\\xff"
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("top-2026-06-01.csv", (2026, 6, 1)),
+        ("20260601.csv.gz", (2026, 6, 1)),
+        ("top_2026_06_01.csv", (2026, 6, 1)),
+        ("top-2026-13-01.csv", None),
+        ("top-2026-06.csv", None),
+        ("120260601.csv", None),
+        ("top-1m.csv", None),
+    ],
+)
+def test_day_in_name(name, day):
+    assert Source(Path(name)).day_in_name == (day and datetime(*day, tzinfo=UTC))

@@ -69,10 +69,7 @@ def sniff_plain(sample: bytes) -> bool:
 def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, Listed], None]) -> Reader:
     def read(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         date = date_of_file(source, options)
-        if name == "plain" and options.verdict is None:
-            log.warning(
-                "%s: a plain list, taken as nefarious; say --verdict benign if it is not", source.name
-            )
+        warned = name != "plain" or options.verdict is not None
         for first, lines in source.lines():
             listed = Listed()
             for number, line in enumerate(lines, first):
@@ -80,6 +77,9 @@ def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, 
                     listed.refuse(number, "line_too_long", line)
                 else:
                     cut(number, line.decode("utf-8", "replace").lstrip("\ufeff").strip(), listed)
+            if listed.hosts and not warned:
+                log.warning("%s: a plain list, taken as nefarious; state its verdict", source.name)
+                warned = True
             yield from label_rows(listed, source, options, date=date)
 
     return Reader(name, 1, ("labels",), sniff, read)

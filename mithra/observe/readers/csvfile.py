@@ -55,7 +55,7 @@ def look(sample: bytes) -> CsvLook | None:
             comment, comment_line = line, number
             continue
         return _look(line, number, comment, comment_line)
-    return None
+    return _look(comment.lstrip(b"#; "), comment_line, b"", 0) if comment else None
 
 
 def column(names: Sequence[str], *wanted: str) -> int | None:

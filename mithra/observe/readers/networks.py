@@ -170,4 +170,4 @@ def _wide(packed: bytes) -> bytes:
     return packed if len(packed) == 16 else _MAPPED + packed
 
 
-READERS = [Reader("networks-csv", 1, ("networks",), sniff_networks, read_networks)]
+READERS = [Reader("networks-csv", 1, ("networks",), sniff_networks, read_networks, dated_by_name=True)]

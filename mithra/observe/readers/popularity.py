@@ -3,7 +3,8 @@ CrUX) and MISP warning lists.
 
 Both become rows of `popularity`. A warning list has no ranks, and its `list_id` is `misp-warninglist:` and
 its name. The day is the file's own statement (a column, a comment, the version of a warning list where it
-is a date), else the caller's, else null.
+is a date), else the caller's, else (of ranks) that in
+the file's name, else null.
 """
 
 from __future__ import annotations
@@ -157,5 +158,5 @@ _NULL = pa.scalar(None, pa.string())
 
 READERS = [
     Reader("warninglist", 1, ("popularity",), sniff_warning_list, read_warning_list),
-    Reader("ranks-csv", 1, ("popularity",), sniff_ranks, read_ranks),
+    Reader("ranks-csv", 1, ("popularity",), sniff_ranks, read_ranks, dated_by_name=True),
 ]

@@ -74,3 +74,8 @@ def test_json_objects(read):
     assert got.reader == "feed-json"
     assert got.column("labels", "known_at") == [datetime(2020, 10, 18, tzinfo=UTC)]
     assert got.rejects == [(2, "ip_literal")]
+
+
+def test_a_feed_of_a_day_without_news(read):
+    got = read("# Last updated: 2022-09-13 07:28:08 (UTC)\n#\n# id,dateadded,url,url_status,threat\n")
+    assert (got.reader, got.tables["labels"], got.rejects) == ("feed-csv", [], [])
