@@ -65,6 +65,7 @@ def ingest(
         verdict: of labels: nefarious or benign.
         category: of labels that have none of their own.
         known_at: date of files that do not hold one (ISO 8601, or a datetime; UTC unless it says otherwise).
+            Ranks and networks otherwise take the date in their file's name; labels never do.
         columns: for generic CSV, JSONL, Parquet and frames, our column to theirs: {"name": "fqdn"}.
         table: where rows of such files go.
         now: records dated later are set aside; default the clock.
