@@ -62,6 +62,7 @@ class AddressColumn:
 
     id: NDArray[np.int64]  # [rows] of IPv4 its value, of IPv6 a rank above; -1 where the text is neither
     ipv6: Addresses  # [distinct IPv6 addresses] in order; id 2**32 is the first
+    ipv6_text: pa.Array  # [distinct IPv6 addresses]
 
     @classmethod
     def of(cls, text: pa.Array | pa.ChunkedArray) -> AddressColumn:
@@ -82,7 +83,8 @@ class AddressColumn:
         distinct_id = np.where(parsed.is_ipv4, (parsed.low & np.uint64(0xFFFF_FFFF)).astype(np.int64), -1)
         distinct_id[order] = _FIRST_IPV6_ID - 1 + np.cumsum(new)
         ids[rest] = np.append(distinct_id, -1)[row]
-        return cls(ids, in_order.take(np.flatnonzero(new)))
+        ipv6 = in_order.take(np.flatnonzero(new))
+        return cls(ids, ipv6, distinct.take(pa.array(order)) if new.all() else _ipv6_text(ipv6))
 
     def addresses(self, ids: NDArray[np.int64]) -> Addresses:
         """The addresses of these ids, [n]."""
@@ -95,12 +97,10 @@ class AddressColumn:
         return Addresses(high, low, ids >= 0)
 
     def text(self, ids: NDArray[np.int64]) -> pa.Array:
-        """The addresses of these ids in canonical text (RFC 5952 for IPv6); IPv4 ids first, [n]."""
-        four = ids[: int(np.searchsorted(ids, _FIRST_IPV6_ID))]
-        six = self.ipv6.take(ids[len(four) :] - _FIRST_IPV6_ID)
-        packed = np.stack([six.high, six.low], axis=1).astype(">u8").tobytes()
-        others = [socket.inet_ntop(socket.AF_INET6, packed[i : i + 16]) for i in range(0, len(packed), 16)]
-        return pa.concat_arrays([quad_text(four.astype(np.uint32)), pa.array(others, pa.string())])
+        """The addresses of these ids, [n], as text; in order, so that IPv4 comes first."""
+        split = int(np.searchsorted(ids, _FIRST_IPV6_ID))
+        others = self.ipv6_text.take(pa.array(ids[split:] - _FIRST_IPV6_ID))
+        return pa.concat_arrays([quad_text(ids[:split].astype(np.uint32)), others])
 
 
 def parse(text: pa.Array) -> Addresses:
@@ -125,6 +125,15 @@ def quad_text(values: NDArray[np.uint32], tail: str = "") -> pa.Array:
 
 
 _OCTETS = pa.array([str(octet) for octet in range(256)])
+
+
+def _ipv6_text(addresses: Addresses) -> pa.Array:
+    """Canonical text (RFC 5952), where some address was written in two ways."""
+    packed = np.stack([addresses.high, addresses.low], axis=1).astype(">u8").tobytes()
+    return pa.array(
+        [socket.inet_ntop(socket.AF_INET6, packed[i : i + 16]) for i in range(0, len(packed), 16)],
+        pa.string(),
+    )
 
 
 def _parse_ipv4(text: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.uint32]]:

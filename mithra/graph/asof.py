@@ -15,7 +15,14 @@ import narwhals as nw
 from mithra.graph.native import Frame
 from mithra.graph.tenancy import TENANCY_GAP_SECONDS
 
-__all__ = ["Visible", "labels_as_of", "merged_records", "observations", "resolutions_as_of", "visible_tables"]
+__all__ = [
+    "Visible",
+    "labels_as_of",
+    "merged_records",
+    "observations",
+    "resolutions_as_of",
+    "visible_tables",
+]
 
 HOUR_SECONDS = 3600
 _REVERSE_ZONES = (".in-addr.arpa", ".ip6.arpa")
@@ -43,7 +50,7 @@ def visible_tables(tables: Mapping[str, Frame], as_of: int) -> dict[str, Frame]:
         "resolutions": resolutions_as_of(tables["resolutions"], as_of),
         "registrations": tables["registrations"]
         .filter(nw.col("captured_at") <= as_of)
-        .with_columns(nw.col("domain").alias("name")),
+        .rename({"domain": "name"}),
         "certificates": tables["certificates"]
         .filter(nw.col("seen_at") <= as_of)
         .explode("names")
@@ -73,19 +80,21 @@ def resolutions_as_of(resolutions: Frame, as_of: int) -> Frame:
 
 
 def observations(visible: Mapping[str, Frame]) -> Frame:
-    """name, first_seen, last_seen (of its traffic, null where there was none): one row a domain, in no order.
+    """name, first_seen, last_seen (of its traffic, null where there was none), ttl_min: one row a domain.
 
-    Labels and popularity are no observations.
+    In no order. Labels and popularity are no observations.
     """
-    nothing = nw.lit(None, nw.Int64).alias("last_seen")
+    nothing = nw.lit(None, nw.Int64)
     seen = [
-        visible["resolutions"].select("name", "first_seen", "last_seen"),
-        visible["registrations"].select("name", nw.col("captured_at").alias("first_seen"), nothing),
-        visible["certificates"].select("name", nw.col("seen_at").alias("first_seen"), nothing),
-        visible["queries"].select("name", "first_seen", nw.col("first_seen").alias("last_seen")),
+        visible["resolutions"].select("name", "first_seen", "last_seen", "ttl"),
+        visible["registrations"].select("name", first_seen="captured_at", last_seen=nothing, ttl=nothing),
+        visible["certificates"].select("name", first_seen="seen_at", last_seen=nothing, ttl=nothing),
+        visible["queries"].select("name", "first_seen", last_seen="first_seen", ttl=nothing),
     ]
     by_name = nw.concat(seen).filter(~nw.col("name").is_null()).group_by("name")
-    return by_name.agg(nw.col("first_seen").min(), nw.col("last_seen").max())
+    return by_name.agg(
+        nw.col("first_seen").min(), nw.col("last_seen").max(), nw.col("ttl").min().alias("ttl_min")
+    )
 
 
 def merged_records(records: Frame) -> Frame:

@@ -23,16 +23,14 @@ from mithra.graph.asof import Visible, merged_records, networks_as_of, observati
 from mithra.graph.assemble import Assembled, Family, assemble, derive, family_of
 from mithra.graph.csr import to_relation
 from mithra.graph.facts import (
-    fact_table,
     label_table,
     popularity_facts,
     registration_facts,
-    ttl_minimum,
     uncounted,
 )
 from mithra.graph.native import Engine, Frame, arrow
 from mithra.graph.relations import Observed, RelationKind, chosen
-from mithra.graph.snapshot import Snapshot
+from mithra.graph.snapshot import FACTS, Snapshot, completed
 
 __all__ = ["MERGE_FROM_ROWS", "build"]
 
@@ -66,26 +64,39 @@ def build(
         on_step("names")
         seen = visible_tables(tables, at)
         domains = _sorted(arrow(observations(seen)))
-        names, since = domains["name"].combine_chunks(), domains["first_seen"].to_numpy()
+        names, since = domains["name"].chunk(0), domains["first_seen"].to_numpy()
         kin = pool.submit(family_of, names)
         on_step("records")
-        records = _records(engine, seen, domains, merge_from_rows)
-        visible = _visible(engine, seen, tables, records, domains, kin.result(), at)
-        parts = _relations(kinds, visible, kin.result(), since, pool, on_step)
-        made = {
-            kind.name: pool.submit(to_relation, kind.name, parts[kind.name].edges, len(names))
-            for kind in kinds
-        }
-        on_step("facts")
+        held = _row_counts(tables)
+        engine.number(names)
+        rows = {table: engine.identified(frame) for table, frame in seen.items()}
+        if held["resolutions"] >= merge_from_rows:
+            rows["resolutions"] = merged_records(rows["resolutions"])
+        rows["resolutions"] = engine.keep(rows["resolutions"], "records")
         family = kin.result()
+        group_names = family.groups.take(pa.array(family.group))
+        visible = Visible(
+            as_of=at,
+            domains=engine.put(_with_ids(domains, group_names)),
+            records=rows["resolutions"],
+            registrations=rows["registrations"],
+            certificates=rows["certificates"],
+            queries=rows["queries"],
+            networks=networks_as_of(tables["networks"], at),
+        )
+        parts = _relations(kinds, visible, family, since, pool, on_step)
+        made = {name: pool.submit(to_relation, name, part.edges, len(names)) for name, part in parts.items()}
+        on_step("facts")
         known = {
-            "last_seen": domains["last_seen"].combine_chunks(),
-            "count": _count(records, kinds, parts, len(names)),
-            "ttl_min": ttl_minimum(records, len(names)),
-            **registration_facts(tables, at, names, family.registered),
-            **popularity_facts(engine, tables, at, names, family.groups.take(pa.array(family.group))),
+            "last_seen": domains["last_seen"].chunk(0),
+            "ttl_min": domains["ttl_min"].chunk(0),
+            "count": _count(visible.records, kinds, parts, len(names)),
         }
-        labels = label_table(engine, tables, at, names)
+        if held["registrations"]:
+            known |= registration_facts(tables["registrations"], at, names, family.registered)
+        if held["popularity"]:
+            known |= popularity_facts(engine, tables["popularity"], at, names, group_names)
+        labels = label_table(engine, tables["labels"], at, names)
         built = {name: future.result() for name, future in made.items()}
     return Snapshot(
         as_of=as_of,
@@ -94,53 +105,33 @@ def build(
         groups=family.groups,
         first_seen=since,
         relations=built,
-        facts=fact_table(known, len(names)),
+        facts=completed(known, FACTS, len(names)),
         labels=labels,
         manifest=_noted(kinds, parts),
     )
 
 
 def _sorted(domains: pa.Table) -> pa.Table:
-    """The domains by name; faster here than in the engine, and they come to memory anyway."""
-    domains = domains.combine_chunks()
-    return domains.take(pc.array_sort_indices(domains["name"].combine_chunks()))
+    """The domains by name, in one chunk; faster here than in the engine, and they come to memory anyway."""
+    if not domains.num_rows:
+        return pa.table([pa.array([], f.type) for f in domains.schema], schema=domains.schema)
+    whole = domains.combine_chunks()
+    return whole.take(pc.array_sort_indices(whole["name"].chunk(0)))
 
 
-def _records(engine: Engine, seen: Mapping[str, Frame], domains: pa.Table, merge_from_rows: int) -> Frame:
-    """domain, rrtype, rdata, first_seen, last_seen, count, ttl."""
-    records = _identified(engine, seen["resolutions"], domains["name"])
-    if seen["resolutions"].select(nw.len()).collect().item() >= merge_from_rows:
-        records = merged_records(records)
-    return engine.keep(records, "records")
+def _with_ids(domains: pa.Table, group_names: pa.Array) -> pa.Table:
+    """Columns domain, name, first_seen, last_seen, group."""
+    ids = pa.array(np.arange(domains.num_rows, dtype=np.int32))
+    columns = {name: domains[name] for name in ("name", "first_seen", "last_seen")}
+    return pa.table({"domain": ids, **columns, "group": group_names})
 
 
-def _visible(
-    engine: Engine,
-    seen: Mapping[str, Frame],
-    tables: Mapping[str, Frame],
-    records: Frame,
-    domains: pa.Table,
-    family: Family,
-    at: int,
-) -> Visible:
-    numbered = pa.table(
-        {
-            "domain": _ids(domains.num_rows),
-            "name": domains["name"],
-            "first_seen": domains["first_seen"],
-            "last_seen": domains["last_seen"],
-            "group": family.groups.take(pa.array(family.group)),
-        }
-    )
-    return Visible(
-        as_of=at,
-        domains=engine.put(numbered),
-        records=records,
-        registrations=_identified(engine, seen["registrations"].drop("domain"), domains["name"]),
-        certificates=_identified(engine, seen["certificates"], domains["name"]),
-        queries=_identified(engine, seen["queries"], domains["name"]),
-        networks=networks_as_of(tables["networks"], at),
-    )
+def _row_counts(tables: Mapping[str, Frame]) -> dict[str, int]:
+    """Rows of each table."""
+    counted = [
+        frame.select(nw.lit(name).alias("table"), nw.len().alias("rows")) for name, frame in tables.items()
+    ]
+    return {row["table"]: row["rows"] for row in arrow(nw.concat(counted)).to_pylist()}
 
 
 def _relations(
@@ -198,13 +189,3 @@ def _noted(kinds: Iterable[RelationKind], parts: Mapping[str, Assembled]) -> dic
         "malformed_addresses": {name: part.malformed for name, part in parts.items() if part.malformed},
         "caps": {kind.name: kind.most for kind in kinds},
     }
-
-
-def _identified(engine: Engine, frame: Frame, names: pa.ChunkedArray) -> Frame:
-    """The frame with `domain`, the id, in place of `name`; rows of other names are left out."""
-    ids = engine.put(pa.table({"domain": _ids(len(names)), "name": names}))
-    return frame.join(ids, on="name").drop("name")
-
-
-def _ids(count: int) -> pa.Array:
-    return pa.array(np.arange(count, dtype=np.int32))

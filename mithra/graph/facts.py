@@ -6,8 +6,6 @@ and guard decisions; they are never a feature.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
@@ -16,29 +14,18 @@ from numpy.typing import NDArray
 
 from mithra.graph.asof import labels_as_of
 from mithra.graph.native import Engine, Frame, arrow
-from mithra.graph.snapshot import FACTS, LABELS
+from mithra.graph.snapshot import LABELS
 
-__all__ = ["created_later_told", "current_registrations", "fact_table", "label_table", "popularity_facts"]
+__all__ = ["created_later_told", "current_registrations", "label_table", "popularity_facts"]
 
 DAY_SECONDS = 86_400
 _CAPTURE = ["created", "updated", "expires", "dnssec", "status_count", "name_server_count", "registrar"]
 
 
-def fact_table(columns: Mapping[str, pa.Array], domains: int) -> pa.Table:
-    """The columns of `FACTS`, [domains], null where nothing is given."""
-    return pa.table(
-        {
-            f.name: columns[f.name].cast(f.type) if f.name in columns else pa.nulls(domains, f.type)
-            for f in FACTS
-        }
-    )
-
-
 def registration_facts(
-    tables: Mapping[str, Frame], as_of: int, names: pa.Array, registered: pa.Array
+    registrations: Frame, as_of: int, names: pa.Array, registered: pa.Array
 ) -> dict[str, pa.Array]:
     """Registration columns of each domain, [domains], from its own record or its registered domain's."""
-    registrations = tables["registrations"]
     current = arrow(current_registrations(registrations, as_of))
     later = arrow(created_later_told(registrations, as_of))
     found, dated_back = _rows_of(current, names, registered), _rows_of(later, names, registered)
@@ -84,13 +71,13 @@ def created_later_told(registrations: Frame, as_of: int) -> Frame:
 
 
 def popularity_facts(
-    engine: Engine, tables: Mapping[str, Frame], as_of: int, names: pa.Array, group_names: pa.Array
+    engine: Engine, popularity: Frame, as_of: int, names: pa.Array, group_names: pa.Array
 ) -> dict[str, pa.Array]:
     """popular_days, popular_rank, warning_list of each domain, [domains], by its name or its eTLD+1.
 
     A list of names without ranks is a warning list. Lists without a day count for rank and warning only.
     """
-    popularity = tables["popularity"].filter(nw.col("day").is_null() | (nw.col("day") <= as_of))
+    popularity = popularity.filter(nw.col("day").is_null() | (nw.col("day") <= as_of))
     domains = engine.put(
         pa.table({"domain": np.arange(len(names), dtype=np.int32), "name": names, "group": group_names})
     )
@@ -99,7 +86,7 @@ def popularity_facts(
     shared = domains.filter(nw.col("name") != nw.col("group")).select("domain", name=nw.col("group"))
     rows = nw.concat([own.drop("name"), shared.join(listed, on="name").drop("name")])
     ranked = rows.filter(~nw.col("rank").is_null())
-    dated = ranked.filter(~nw.col("day").is_null()).select("domain", "day").unique()
+    dated = ranked.filter(~nw.col("day").is_null()).group_by("domain", "day").agg(nw.len())
     warned = rows.filter(nw.col("rank").is_null())
     return {
         "popular_days": _scatter(dated.group_by("domain").agg(value=nw.len()), len(names)),
@@ -108,12 +95,12 @@ def popularity_facts(
     }
 
 
-def label_table(engine: Engine, tables: Mapping[str, Frame], as_of: int, names: pa.Array) -> pa.Table:
+def label_table(engine: Engine, labels: Frame, as_of: int, names: pa.Array) -> pa.Table:
     """The labels of the snapshot's domains in the columns of `LABELS`, sorted."""
     domains = engine.put(pa.table({"domain": np.arange(len(names), dtype=np.int32), "name": names}))
     columns = [f.name for f in LABELS]
-    labels = labels_as_of(tables["labels"], as_of).join(domains, on="name").select(*columns)
-    return arrow(labels).cast(LABELS).sort_by([(name, "ascending") for name in columns]).combine_chunks()
+    known = labels_as_of(labels, as_of).join(domains, on="name").select(*columns)
+    return arrow(known).cast(LABELS).sort_by([(name, "ascending") for name in columns]).combine_chunks()
 
 
 def uncounted(records: Frame, rrtypes: list[str], domains: int) -> NDArray[np.int64]:
@@ -124,12 +111,6 @@ def uncounted(records: Frame, rrtypes: list[str], domains: int) -> NDArray[np.in
     counts = np.zeros(domains, dtype=np.int64)
     counts[total["domain"].to_numpy()] = total["count"].to_numpy()
     return counts
-
-
-def ttl_minimum(records: Frame, domains: int) -> pa.Array:
-    """Lowest TTL of each domain's records, [domains]."""
-    known = records.filter(~nw.col("ttl").is_null())
-    return _scatter(known.group_by("domain").agg(value=nw.col("ttl").min()), domains)
 
 
 def _rows_of(table: pa.Table, names: pa.Array, registered: pa.Array) -> pa.Array:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot
+from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot, completed
 
 __all__ = ["Part", "combined_digest", "content_digest", "parts_of", "read_parts", "write_part"]
 
@@ -44,7 +44,7 @@ def parts_of(snapshot: Snapshot) -> dict[str, Part]:
         "groups.arrow": pa.table({"name": snapshot.groups}),
         "group.npy": snapshot.group,
         "first_seen.npy": snapshot.first_seen,
-        "facts.arrow": snapshot.facts,
+        "facts.arrow": _known_columns(snapshot.facts),
         "labels.arrow": snapshot.labels,
     }
     for name, relation in snapshot.relations.items():
@@ -53,6 +53,11 @@ def parts_of(snapshot: Snapshot) -> dict[str, Part]:
         for array in _EDGE_ARRAYS:
             parts[f"relations/{name}/{array}.npy"] = getattr(relation, array)
     return parts
+
+
+def _known_columns(facts: pa.Table) -> pa.Table:
+    """The facts without the columns that are null throughout; `read_parts` puts them back."""
+    return facts.select([name for name in facts.column_names if facts[name].null_count < facts.num_rows])
 
 
 class _Hashed:
@@ -104,11 +109,11 @@ def read_parts(folder: Path, relations: Mapping[str, object]) -> Snapshot:
     Raises:
         ValueError, OSError, KeyError, pa.ArrowException: a part is missing or not what it should be.
     """
-    facts, labels = _table(folder / "facts.arrow"), _table(folder / "labels.arrow")
-    for table, schema in ((facts, FACTS), (labels, LABELS)):
-        if any(table.schema.field(f.name).type != f.type for f in schema):
-            raise ValueError("columns of another type")
-    names = _text(folder / "names.arrow", "name")
+    names, labels = _text(folder / "names.arrow", "name"), _table(folder / "labels.arrow")
+    known = _table(folder / "facts.arrow")
+    facts = completed({name: known[name] for name in known.column_names}, FACTS, len(names))
+    if any(labels.schema.field(f.name).type != f.type for f in LABELS):
+        raise ValueError("labels in columns of another type")
     snapshot = Snapshot(
         as_of=None,
         names=names,

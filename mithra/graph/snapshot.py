@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mithra.graph.export import Subgraph
 
-__all__ = ["FACTS", "LABELS", "Relation", "Snapshot"]
+__all__ = ["FACTS", "LABELS", "Relation", "Snapshot", "completed"]
 
 FACTS = pa.schema(  # one row a domain, null where unknown; times in epoch seconds
     [
@@ -57,6 +57,21 @@ LABELS = pa.schema(
         ("confidence", pa.float64()),  # 0 to 1
     ]
 )
+
+
+def completed(columns: Mapping[str, pa.Array], schema: pa.Schema, rows: int) -> pa.Table:
+    """A table in the schema's columns, null where a column is not given; others are kept behind them."""
+    zeros = pa.py_buffer(np.zeros(8 * (rows + 1), dtype=np.uint8))  # shared, and untouched until read
+    own = {
+        f.name: columns[f.name].cast(f.type) if f.name in columns else _nulls(f.type, rows, zeros)
+        for f in schema
+    }
+    return pa.table({**own, **{name: column for name, column in columns.items() if name not in own}})
+
+
+def _nulls(kind: pa.DataType, rows: int, zeros: pa.Buffer) -> pa.Array:
+    text = [zeros] if kind == pa.string() else []  # offsets, all 0, and no bytes
+    return pa.Array.from_buffers(kind, rows, [zeros, zeros, *text])
 
 
 @dataclass(frozen=True, eq=False)

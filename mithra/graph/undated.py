@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mithra.errors import UsageError
 from mithra.graph.csr import relation_from_edges
 from mithra.graph.groups import group_domains
-from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot
+from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot, completed
 
 __all__ = ["snapshot_from_edges"]
 
@@ -55,7 +55,7 @@ def snapshot_from_edges(
             kind: _undated(kind, domain, _flat(keys), len(names))
             for kind, (domain, keys) in relations.items()
         },
-        facts=_filled(facts, FACTS, len(names)),
+        facts=_facts(facts, len(names)),
         labels=_labels(labels, len(names)),
     )
 
@@ -67,6 +67,12 @@ def _undated(kind: str, domain: NDArray[np.int32], keys: pa.Array, domains: int)
     )
 
 
+def _facts(facts: pa.Table | None, domains: int) -> pa.Table:
+    if facts is not None and facts.num_rows != domains:
+        raise UsageError(f"facts need one row for each of {domains} domains", value=facts.num_rows)
+    return completed({} if facts is None else _columns(facts), FACTS, domains)
+
+
 def _labels(labels: pa.Table | None, domains: int) -> pa.Table:
     if labels is None:
         return LABELS.empty_table()
@@ -76,24 +82,14 @@ def _labels(labels: pa.Table | None, domains: int) -> pa.Table:
     ids = labels["domain"].to_numpy()
     if len(ids) and (ids.min() < 0 or ids.max() >= domains):
         raise UsageError("a label names a domain that does not exist", value=int(ids.max()))
-    filled = _filled(labels, LABELS, len(labels))
+    filled = completed(_columns(labels), LABELS, len(labels))
     known_at = pc.fill_null(filled["known_at"], 0)
     return filled.set_column(filled.schema.get_field_index("known_at"), LABELS.field("known_at"), known_at)
 
 
-def _filled(table: pa.Table | None, schema: pa.Schema, rows: int) -> pa.Table:
-    """The table in the schema's columns, null where it has none; columns of its own are kept behind."""
-    given = table if table is not None else pa.table({})
-    if table is not None and table.num_rows != rows:
-        raise UsageError(
-            "facts need one row a domain", value=table.num_rows, hint=f"There are {rows} domains"
-        )
-    columns = {
-        f.name: given[f.name].cast(f.type) if f.name in given.column_names else pa.nulls(rows, f.type)
-        for f in schema
-    }
-    return pa.table({**columns, **{n: given[n] for n in given.column_names if n not in columns}})
-
-
 def _flat(array: pa.Array) -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _columns(table: pa.Table) -> dict[str, pa.Array]:
+    return {name: _flat(table[name]) for name in table.column_names}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mithra.graph.addresses import parse
+from mithra.graph.addresses import AddressColumn, parse
 from mithra.graph.networks import network_of, prefixes, ranges_of
 
 
@@ -124,3 +124,11 @@ def _laminar(spans):
         if (a, b) not in kept and all(apart_or_nested):
             kept.append((a, b))
     return kept
+
+
+def test_two_spellings_of_an_address_are_one():
+    column = AddressColumn.of(
+        pa.array(["2001:DB8::1", "192.0.2.1", "2001:db8:0::1", "::ffff:192.0.2.1", "x", "::2"])
+    )
+    assert column.id.tolist() == [2**32 + 1, 0xC0000201, 2**32 + 1, 0xC0000201, -1, 2**32]
+    assert column.text(np.unique(column.id)[1:]).to_pylist() == ["192.0.2.1", "::2", "2001:db8::1"]

@@ -76,7 +76,7 @@ def test_empty_graph():
 
 
 def test_wrong_facts_and_labels_are_refused():
-    with pytest.raises(UsageError, match="one row a domain"):
+    with pytest.raises(UsageError, match="one row for each"):
         snapshot_from_edges(NAMES, {}, facts=pa.table({"created": [1]}))
     with pytest.raises(UsageError, match="does not exist"):
         snapshot_from_edges(NAMES, {}, labels=pa.table({"domain": [3], "verdict": ["benign"]}))
