@@ -21,38 +21,66 @@ if TYPE_CHECKING:
     from mithra.errors import MithraError
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
+    from mithra.learn.card import ReportCard
+    from mithra.learn.evaluate import evaluate
+    from mithra.learn.model import Model, load
+    from mithra.learn.settings import TrainSettings
+    from mithra.learn.train import train
     from mithra.observe.ingest import IngestReport, ingest
     from mithra.observe.workspace import Workspace
     from mithra.publish.publish import Publication, publish
+    from mithra.score.batch import score
+    from mithra.score.explain import Explanation, explain
+    from mithra.score.scores import Scores
 
     __version__: str
 
 __all__ = [
     "Decisions",
+    "Explanation",
     "IngestReport",
     "MithraError",
+    "Model",
     "Policy",
     "Publication",
+    "ReportCard",
+    "Scores",
     "Snapshot",
+    "TrainSettings",
     "Workspace",
     "decide",
+    "evaluate",
+    "explain",
     "ingest",
+    "load",
     "publish",
+    "score",
     "snapshot",
+    "train",
 ]
 
 _HOMES = {
     "Decisions": "mithra.decide.decisions",
+    "Explanation": "mithra.score.explain",
     "IngestReport": "mithra.observe.ingest",
     "MithraError": "mithra.errors",
+    "Model": "mithra.learn.model",
     "Policy": "mithra.decide.policy",
     "Publication": "mithra.publish.publish",
+    "ReportCard": "mithra.learn.card",
+    "Scores": "mithra.score.scores",
     "Snapshot": "mithra.graph.snapshot",
+    "TrainSettings": "mithra.learn.settings",
     "Workspace": "mithra.observe.workspace",
     "decide": "mithra.decide.decide",
+    "evaluate": "mithra.learn.evaluate",
+    "explain": "mithra.score.explain",
     "ingest": "mithra.observe.ingest",
+    "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
+    "score": "mithra.score.batch",
     "snapshot": "mithra.graph.take",
+    "train": "mithra.learn.train",
 }
 
 

@@ -6,13 +6,13 @@ A value that cannot be read is wrong usage, and the message names the option and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mithra.errors import UsageError
+from mithra.errors import InputError, UsageError
 
 __all__ = [
     "AsOf",
@@ -23,8 +23,11 @@ __all__ = [
     "as_moment",
     "column_map",
     "example",
+    "moment_or_last",
     "whole_number",
 ]
+
+_OBSERVATIONS = ("resolutions", "registrations", "certificates", "queries")
 
 WorkspaceFolder = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="The workspace's folder.")]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="The model's folder.")]
@@ -67,6 +70,24 @@ def a_moment(text: str, option: str) -> datetime:
         hint = "Write it as 2026-06-01 or 2026-06-01T12:00Z (UTC)"
         raise UsageError(f"{option} is not a date", value=text, hint=hint) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def moment_or_last(text: str | None, workspace: Path, option: str) -> datetime:
+    """What the option says, else the second after the last record of the workspace.
+
+    Raises:
+        WorkspaceError: there is no workspace.
+        InputError: it holds no dated records.
+    """
+    if text is not None:
+        return a_moment(text, option)
+    from mithra.observe.workspace import Workspace
+
+    tables = Workspace(workspace).status().tables
+    last = [table.last for name, table in tables.items() if name in _OBSERVATIONS and table.last]
+    if not last:
+        raise InputError("the workspace holds no dated records", file=workspace, hint=f"Say {option}")
+    return max(last).replace(microsecond=0) + timedelta(seconds=1)
 
 
 def column_map(pairs: Sequence[str]) -> dict[str, str] | None:

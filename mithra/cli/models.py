@@ -1,0 +1,105 @@
+"""`mithra train` and `mithra evaluate`: a model from a workspace, and how well it does on what came after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mithra.cli.messages import messages
+from mithra.cli.options import (
+    AsOf,
+    JsonFile,
+    ModelFolder,
+    WorkspaceFolder,
+    as_moment,
+    example,
+    moment_or_last,
+)
+from mithra.cli.output import STDOUT, print_table, text_output, write_json
+from mithra.errors import UsageError
+from mithra.settings import load_settings
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command(epilog=example("mithra train lake --as-of 2026-06-01 --model models/june"))(train)
+    app.command(epilog=example("mithra evaluate models/june lake --from 2026-06-01 --to 2026-07-01"))(
+        evaluate
+    )
+
+
+def train(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    model: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the model goes; a model that is there is replaced.")
+    ],
+    as_of: AsOf = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings of training, as TOML or JSON.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Same seed, same model; overrides the file's.")
+    ] = None,
+) -> None:
+    """Train on what was known at a moment, each example as on the day that it arrived."""
+    from dataclasses import replace
+
+    import mithra as mt
+
+    talk = messages(ctx)
+    chosen = mt.TrainSettings() if settings is None else load_settings(mt.TrainSettings, settings)
+    chosen = chosen if seed is None else replace(chosen, seed=seed)
+    at = moment_or_last(as_of, workspace, "--as-of")
+    trained = mt.train(workspace, at, settings=chosen, progress=talk.progress)
+    folder = trained.save(model)
+    print_table(
+        ["model", "as of", "digest", "base rate", *(f"threshold {rate}" for rate in trained.thresholds)],
+        [
+            [
+                str(folder),
+                f"{at:%Y-%m-%d %H:%M}",
+                trained.digest[:16],
+                trained.base_rate,
+                *trained.thresholds.values(),
+            ]
+        ],
+    )
+    if trained.simulated:
+        talk.say("simulated: this model has seen simulated data only, and lists made with it carry that mark")
+
+
+def evaluate(
+    ctx: typer.Context,
+    model: ModelFolder,
+    workspace: WorkspaceFolder,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="First moment; default where training ended.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="T", help="Last moment; default the last record.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Score names as they arrived in a stretch of time, and compare with what is known of them by now."""
+    import mithra as mt
+
+    trained = mt.load(model)
+    start = as_moment(begin, "--from") or trained.as_of
+    if start is None:
+        raise UsageError("the model was trained on undated records", hint="Say --from")
+    card = mt.evaluate(
+        trained,
+        workspace,
+        start=start,
+        end=moment_or_last(end, workspace, "--to"),
+        progress=messages(ctx).progress,
+    )
+    if json_file != STDOUT:
+        with text_output(None) as file:
+            file.write(card.to_text())
+    write_json(card.to_dict(), json_file)
