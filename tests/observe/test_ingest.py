@@ -286,3 +286,24 @@ def test_a_day_in_the_name_dates_no_label(workspace, tmp_path):
     path.write_text("0.0.0.0 bad.example\n")
     with pytest.raises(InputError, match="--known-at"):
         ingest(workspace, path)
+
+
+def test_of_a_group_nothing_is_visible_before_all_tables_are_committed(
+    workspace, feed, tmp_path, monkeypatch
+):
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("# Date: 2026-01-01\n0.0.0.0 bad.example\n")
+    append = TableStore.append
+
+    def crash(self, files):
+        if self.name == "labels":
+            raise CrashError
+        append(self, files)
+
+    monkeypatch.setattr(TableStore, "append", crash)
+    with pytest.raises(CrashError):
+        ingest(workspace, feed, hosts)
+    monkeypatch.undo()
+    assert workspace.ingest_ids() == []
+    assert ingest(workspace, feed, hosts).rows == 3
+    assert (count(workspace, "resolutions"), count(workspace, "labels")) == (2, 1)
