@@ -68,7 +68,7 @@ def resolutions_as_of(resolutions: Frame, as_of: int) -> Frame:
     reverse = nw.col("rrtype") == "PTR"
     for zone in _REVERSE_ZONES:
         reverse = reverse | nw.col("name").str.ends_with(zone)
-    return resolutions.filter(nw.col("first_seen") <= as_of, ~reverse, ~nw.col("rdata").is_null()).select(
+    return resolutions.filter(nw.col("first_seen") <= as_of, ~reverse).select(
         "name",
         "rrtype",
         "rdata",

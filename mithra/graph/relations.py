@@ -199,7 +199,7 @@ def _depth(kind: RelationKind, wanted: dict[str, RelationKind]) -> int:
 
 def _rdata(visible: Visible, *rrtypes: str) -> Frame:
     """Edges from a domain to the rdata of its records of these types."""
-    records = visible.records.filter(nw.col("rrtype").is_in(list(rrtypes)))
+    records = visible.records.filter(nw.col("rrtype").is_in(list(rrtypes)), ~nw.col("rdata").is_null())
     return records.select("domain", nw.col("rdata").alias("entity"), "first_seen", "last_seen", "count")
 
 

@@ -36,8 +36,10 @@ class Tenancies:
         """The key of each tenancy, given the text of its address; both [tenancies]."""
         if not len(self.number) or self.number.max() == 1:
             return addresses
-        numbered = pc.binary_join_element_wise(addresses, pa.array(self.number).cast(pa.string()), _MARK)
-        return pc.if_else(pa.array(self.number == 1), addresses, numbered)
+        later = pa.array(self.number > 1)
+        number = pa.array(self.number[self.number > 1]).cast(pa.string())
+        numbered = pc.binary_join_element_wise(addresses.filter(later), number, _MARK)
+        return pc.replace_with_mask(addresses, later, numbered)
 
 
 def plain_address(keys: pa.Array) -> pa.Array:
