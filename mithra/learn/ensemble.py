@@ -22,7 +22,7 @@ from torch import Tensor
 from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
 from mithra.features.lexical import CATEGORICAL
-from mithra.learn.inputs import GIVEN, STATIC_REGISTRATION, Inputs, Store, kind_of
+from mithra.learn.inputs import GIVEN, STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
 from mithra.learn.prior import Prior
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
@@ -115,6 +115,7 @@ class Ensemble:
             threads=settings.threads,
         )
         everyone = network_static(store.static, store.fold, prior)
+        store_met = meetings(store.company)
         own = [network_static(part.inputs.static, part.inputs.fold, prior) for part in (train, val)]
         flat, flat_val = train.inputs.flat(), val.inputs.flat()
         met, met_val = meetings(train.inputs.company), meetings(val.inputs.company)
@@ -132,7 +133,7 @@ class Ensemble:
                         progress.advance(task, epochs)
 
                 network, static, dynamic = _fit_network(
-                    train, val, met, met_val, everyone, own, settings, seed, advance
+                    train, val, met, met_val, everyone, store_met, own, settings, seed, advance
                 )
                 members.append(Member(network, static, dynamic, trees))
         finally:
@@ -205,7 +206,7 @@ class Ensemble:
             dynamic = _blank(dynamic, self.dynamic_names, without)
         everyone = member.static.transform(network_static(store.static, store.fold, self.prior).values)
         with torch.no_grad():
-            logits = member.network(everyone, own, dynamic, met)
+            logits = member.network(everyone, own, dynamic, met, meetings(store.company))
         return np.asarray(logits.numpy(), dtype=np.float64)
 
     def _flat(self, inputs: Inputs) -> FeatureTable:
@@ -235,7 +236,7 @@ class Ensemble:
 
 def network_static(static: FeatureTable, fold: NDArray[np.int8], prior: Prior) -> FeatureTable:
     """What the network's encoder reads: the prior and few static features, [domains, columns]."""
-    chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION)
+    chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION, *STATIC_POSITION)
     kept = [name for name in static.names if name in chosen or name.startswith(GIVEN)]
     return static.select(kept).concat(FeatureTable(("prior",), prior.logits(static, fold)[:, None]))
 
@@ -274,6 +275,7 @@ def _fit_network(
     met: Mapping[str, Meetings],
     met_val: Mapping[str, Meetings],
     everyone: FeatureTable,
+    store_met: Mapping[str, Meetings],
     own_static: list[FeatureTable],
     settings: TrainSettings,
     seed: int,
@@ -302,7 +304,7 @@ def _fit_network(
     for epoch in range(1, settings.epochs + 1):
         network.train()
         optimiser.zero_grad()
-        logits = network(store, own[0], now[0], met)
+        logits = network(store, own[0], now[0], met, store_met)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, weight=weight)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         optimiser.step()
@@ -311,7 +313,7 @@ def _fit_network(
             continue
         network.eval()
         with torch.no_grad():
-            score = average_precision(val.y, network(store, own[1], now[1], met_val).numpy())
+            score = average_precision(val.y, network(store, own[1], now[1], met_val, store_met).numpy())
         if score > best:
             best, best_state, waited = score, copy.deepcopy(network.state_dict()), 0
         else:

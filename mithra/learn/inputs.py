@@ -1,8 +1,8 @@
 """What the model reads of an example: static and dynamic features, and the company at its entities.
 
-Static features never change over a domain's life (its name, its age when first seen), so they can be summed
-into profiles; dynamic ones are as of the example's time. What defines labels (rank, list membership, query
-counts, tenure) is in neither.
+Static features never change over a domain's life (its name, its age and addresses when first seen), so they
+can be summed into profiles; dynamic ones are as of the example's time. What defines labels (rank, list
+membership, query counts, tenure) is in neither.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
 from mithra.features.lexical import lexical
+from mithra.features.position import POSITIONED, position
 from mithra.features.registration import registration
-from mithra.features.resolution import TENURE, resolution
+from mithra.features.resolution import SETTLING_SECONDS, TENURE, resolution
 from mithra.graph.company import Company, Examples, companies
 from mithra.graph.snapshot import Snapshot
 from mithra.learn.prior import fold_of
@@ -38,6 +39,7 @@ __all__ = [
 
 GIVEN = "given_"  # facts columns of this prefix are features that the user brings
 STATIC_REGISTRATION = ("registration_age_at_sight", "registration_created_known")
+STATIC_POSITION = tuple(f"{name}_{part}" for name in POSITIONED for part in ("low", "middle", "high"))
 NEWEST = tuple(f"resolution_{name}_newest" for name in ("address", "prefix", "name_server"))
 LEFT_OUT = (*TENURE, *NEWEST)  # how long a name has lived defines weak benign labels
 NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean)
@@ -60,6 +62,7 @@ class Store:
 
     static: FeatureTable  # [domains, static]
     fold: NDArray[np.int8]  # [domains] see learn/prior.py
+    company: Mapping[str, Company]  # of every domain when it had settled; empty for one round
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +82,35 @@ class Inputs:
         return self.static.concat(self.dynamic).concat(company_table(self.company, len(self)))
 
 
-def store_of(snapshot: Snapshot) -> Store:
-    """The store of a snapshot."""
-    static = static_table(snapshot, np.arange(len(snapshot)))
-    return Store(static, fold_of(snapshot.groups)[snapshot.group])
+def store_of(
+    snapshot: Snapshot,
+    *,
+    rounds: int = 1,
+    store: NDArray[np.bool_] | None = None,
+    kin: NDArray[np.int32] | None = None,
+) -> Store:
+    """The store of a snapshot for a network of this many rounds; `store` and `kin` as in `companies`."""
+    everyone = np.arange(len(snapshot))
+    company: Mapping[str, Company] = {}
+    if rounds > 1:
+        at = settled(snapshot)
+        company = companies(snapshot, Examples(everyone, at), store=store, kin=kin, not_before=at)
+    return Store(static_table(snapshot, everyone), fold_of(snapshot.groups)[snapshot.group], company)
 
 
 def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
-    """Static features of these domains, [domains, static]."""
+    """Static features of these domains, [domains, static], settled an hour after their first sight."""
     table = lexical(snapshot.names.take(pa.array(domains)))
-    seen = registration(snapshot, domains, snapshot.first_seen[domains])
-    return table.concat(seen.select(STATIC_REGISTRATION)).concat(_given(snapshot, domains))
+    at = settled(snapshot)[domains]
+    seen = registration(snapshot, domains, at).select(STATIC_REGISTRATION)
+    return table.concat(seen).concat(position(snapshot, domains, at)).concat(_given(snapshot, domains))
+
+
+def settled(snapshot: Snapshot) -> NDArray[np.int64]:
+    """When the static features of each domain are known, [domains]; nobody meets it before."""
+    if snapshot.as_of is None:
+        return snapshot.first_seen
+    return snapshot.first_seen + SETTLING_SECONDS
 
 
 def example_inputs(
@@ -105,7 +126,7 @@ def example_inputs(
         fold=known.fold[examples.domain],
         static=known.static.take(examples.domain),
         dynamic=_dynamic(snapshot, examples),
-        company=companies(snapshot, examples, store=store, kin=kin),
+        company=companies(snapshot, examples, store=store, kin=kin, not_before=settled(snapshot)),
     )
 
 

@@ -41,7 +41,7 @@ MANIFEST = "model.json"
 CHUNK_EXAMPLES = 100_000
 DEFAULT_BUDGET = "0.001"
 
-_stores: WeakKeyDictionary[Snapshot, Store] = WeakKeyDictionary()
+_stores: WeakKeyDictionary[Snapshot, dict[int, Store]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,11 @@ class Model:
         kin: NDArray[np.int32] | None = None,
     ) -> Prediction:
         """Scores of examples of a snapshot; `store` and `kin` as in `mithra.graph.company.companies`."""
-        known = _store(snapshot)
+        rounds = self.settings.rounds
+        if rounds > 1 and (store is not None or kin is not None):
+            known = store_of(snapshot, rounds=rounds, store=store, kin=kin)
+        else:
+            known = _store(snapshot, rounds)
         raw = [
             self.ensemble.logits(
                 example_inputs(snapshot, examples.take(rows), known, store=store, kin=kin), known
@@ -86,7 +90,7 @@ class Model:
 
     def contributions(self, snapshot: Snapshot, examples: Examples) -> dict[str, NDArray[np.float64]]:
         """Calibrated log-odds that each kind of evidence adds, [examples] a kind; positive is worse."""
-        known = _store(snapshot)
+        known = _store(snapshot, self.settings.rounds)
         parts = [
             self.ensemble.contributions(example_inputs(snapshot, examples.take(rows), known), known)
             for rows in _chunks(len(examples))
@@ -262,16 +266,17 @@ def _trees(content: bytes) -> Any:
     return lightgbm.Booster(model_str=content.decode())
 
 
-def _store(snapshot: Snapshot) -> Store:
+def _store(snapshot: Snapshot, rounds: int) -> Store:
     """The store of a snapshot, made once for as long as the snapshot lives."""
-    if snapshot not in _stores:
-        _stores[snapshot] = store_of(snapshot)
-    return _stores[snapshot]
+    made = _stores.setdefault(snapshot, {})
+    if rounds not in made:
+        made[rounds] = store_of(snapshot, rounds=rounds)
+    return made[rounds]
 
 
 def _nobody(inputs: Inputs) -> Store:
     """A store for examples that meet nobody."""
-    return Store(inputs.static.take(np.empty(0, np.int64)), inputs.fold[:0])
+    return Store(inputs.static.take(np.empty(0, np.int64)), inputs.fold[:0], {})
 
 
 def _chunks(size: int) -> list[NDArray[np.int64]]:

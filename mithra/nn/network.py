@@ -73,9 +73,7 @@ class DomainNetwork(nn.Module):
         for depth, one_round in enumerate(self.rounds):
             after = one_round(state, encoded, met)
             if depth + 1 < len(self.rounds):
-                if store_met is None:
-                    raise ValueError("a second round needs the company of the store")
-                encoded = one_round(encoded, encoded, store_met)
+                encoded = one_round(encoded, encoded, store_met or {})
             state = after
         logits: Tensor = self.head(torch.cat([state, dynamic], dim=1)).squeeze(1)
         return logits
