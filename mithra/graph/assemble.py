@@ -6,6 +6,7 @@ In come edges as the engine delivers them; out come distinct edges sorted by (do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,11 @@ class Family:
     groups: pa.Array  # [groups]
     registered: pa.Array  # [domains] registered domain, null where there is none
     parent: NDArray[np.int64]  # [domains] id of the registered domain; -1 where it is none or itself
+
+    @cached_property
+    def group_names(self) -> pa.Array:
+        """eTLD+1 of each domain, [domains]."""
+        return self.groups.take(pa.array(self.group))
 
 
 @dataclass(frozen=True, eq=False)

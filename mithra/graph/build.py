@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mithra.errors import UsageError
 from mithra.graph.asof import Visible, merged_records, networks_as_of, observations, visible_tables
@@ -29,7 +28,7 @@ from mithra.graph.facts import (
     uncounted,
 )
 from mithra.graph.native import Engine, Frame, arrow
-from mithra.graph.relations import Observed, RelationKind, chosen
+from mithra.graph.relations import Derived, Observed, RelationKind, chosen
 from mithra.graph.snapshot import FACTS, Snapshot, completed
 
 __all__ = ["MERGE_FROM_ROWS", "build"]
@@ -74,41 +73,33 @@ def build(
             rows["resolutions"] = merged_records(rows["resolutions"])
         rows["resolutions"] = engine.keep(rows["resolutions"], "records")
         family = kin.result()
-        group_names = family.groups.take(pa.array(family.group))
-        visible = Visible(
-            as_of=at,
-            domains=engine.put(_with_ids(domains, group_names)),
-            records=rows["resolutions"],
-            registrations=rows["registrations"],
-            certificates=rows["certificates"],
-            queries=rows["queries"],
-            networks=networks_as_of(tables["networks"], at),
-        )
-        parts = _relations(kinds, visible, family, since, pool, on_step)
-        made = {name: pool.submit(to_relation, name, part.edges, len(names)) for name, part in parts.items()}
-        on_step("facts")
-        known = {
-            "last_seen": domains["last_seen"].chunk(0),
-            "ttl_min": domains["ttl_min"].chunk(0),
-            "count": _count(visible.records, kinds, parts, len(names)),
-        }
-        if held["registrations"]:
-            known |= registration_facts(tables["registrations"], at, names, family.registered)
-        if held["popularity"]:
-            known |= popularity_facts(engine, tables["popularity"], at, names, group_names)
+        visible = _visible(engine, rows, networks_as_of(tables["networks"], at), domains, family, at)
+        sorting = {}
+        for kind in (kind for kind in kinds if isinstance(kind, Observed)):
+            on_step(kind.name)
+            edges = _edge_table(kind, visible)
+            sorting[kind.name] = pool.submit(assemble, kind, edges, family.parent, since)
+        on_step("facts")  # while the pool still sorts
+        known = _facts(engine, tables, held, domains, family, at)
         labels = label_table(engine, tables["labels"], at, names)
-        built = {name: future.result() for name, future in made.items()}
-    return Snapshot(
-        as_of=as_of,
-        names=names,
-        group=family.group,
-        groups=family.groups,
-        first_seen=since,
-        relations=built,
-        facts=completed(known, FACTS, len(names)),
-        labels=labels,
-        manifest=_noted(kinds, parts),
-    )
+        parts = {name: future.result() for name, future in sorting.items()}
+        for kind in (kind for kind in kinds if isinstance(kind, Derived)):
+            on_step(kind.name)
+            base = parts[kind.of]
+            parts[kind.name] = derive(kind, base, kind.key(base.entities, visible))
+        known["count"] = _count(visible.records, kinds, parts, len(names))
+        made = pool.map(lambda kind: to_relation(kind.name, parts[kind.name].edges, len(names)), kinds)
+        return Snapshot(
+            as_of=as_of,
+            names=names,
+            group=family.group,
+            groups=family.groups,
+            first_seen=since,
+            relations={relation.name: relation for relation in made},
+            facts=completed(known, FACTS, len(names)),
+            labels=labels,
+            manifest=_noted(kinds, parts),
+        )
 
 
 def _sorted(domains: pa.Table) -> pa.Table:
@@ -119,11 +110,39 @@ def _sorted(domains: pa.Table) -> pa.Table:
     return whole.take(pc.array_sort_indices(whole["name"].chunk(0)))
 
 
-def _with_ids(domains: pa.Table, group_names: pa.Array) -> pa.Table:
-    """Columns domain, name, first_seen, last_seen, group."""
-    ids = pa.array(np.arange(domains.num_rows, dtype=np.int32))
+def _visible(
+    engine: Engine, rows: Mapping[str, Frame], networks: Frame, domains: pa.Table, family: Family, at: int
+) -> Visible:
+    """What relations are made of."""
     columns = {name: domains[name] for name in ("name", "first_seen", "last_seen")}
-    return pa.table({"domain": ids, **columns, "group": group_names})
+    ids = np.arange(domains.num_rows, dtype=np.int32)
+    return Visible(
+        as_of=at,
+        domains=engine.put(pa.table({"domain": ids, **columns, "group": family.group_names})),
+        records=rows["resolutions"],
+        registrations=rows["registrations"],
+        certificates=rows["certificates"],
+        queries=rows["queries"],
+        networks=networks,
+    )
+
+
+def _facts(
+    engine: Engine,
+    tables: Mapping[str, Frame],
+    held: Mapping[str, int],
+    domains: pa.Table,
+    family: Family,
+    at: int,
+) -> dict[str, pa.Array]:
+    """Columns of `FACTS`, [domains], but for the count of observations; empty tables are not asked."""
+    names = domains["name"].chunk(0)
+    known = {"last_seen": domains["last_seen"].chunk(0), "ttl_min": domains["ttl_min"].chunk(0)}
+    if held["registrations"]:
+        known |= registration_facts(tables["registrations"], at, names, family.registered)
+    if held["popularity"]:
+        known |= popularity_facts(engine, tables["popularity"], at, names, family.group_names)
+    return known
 
 
 def _row_counts(tables: Mapping[str, Frame]) -> dict[str, int]:
@@ -132,26 +151,6 @@ def _row_counts(tables: Mapping[str, Frame]) -> dict[str, int]:
         frame.select(nw.lit(name).alias("table"), nw.len().alias("rows")) for name, frame in tables.items()
     ]
     return {row["table"]: row["rows"] for row in arrow(nw.concat(counted)).to_pylist()}
-
-
-def _relations(
-    kinds: Iterable[RelationKind],
-    visible: Visible,
-    family: Family,
-    since: NDArray[np.int64],
-    pool: ThreadPoolExecutor,
-    on_step: Callable[[str], object],
-) -> dict[str, Assembled]:
-    """Every relation's edges; the engine reads in this thread, the pool sorts."""
-    parts: dict[str, Future[Assembled]] = {}
-    for kind in kinds:  # observed ones come first
-        on_step(kind.name)
-        if isinstance(kind, Observed):
-            parts[kind.name] = pool.submit(assemble, kind, _edge_table(kind, visible), family.parent, since)
-        else:
-            base = parts[kind.of].result()
-            parts[kind.name] = pool.submit(derive, kind, base, kind.key(base.entities, visible))
-    return {name: part.result() for name, part in parts.items()}
 
 
 def _edge_table(kind: Observed, visible: Visible) -> pa.Table:
