@@ -75,7 +75,7 @@ def build(
         family = kin.result()
         visible = _visible(engine, rows, networks_as_of(tables["networks"], at), domains, family, at)
         sorting = {}
-        for kind in (kind for kind in kinds if isinstance(kind, Observed)):
+        for kind in [kind for kind in kinds if isinstance(kind, Observed)]:
             on_step(kind.name)
             edges = _edge_table(kind, visible)
             sorting[kind.name] = pool.submit(assemble, kind, edges, family.parent, since)
@@ -83,10 +83,10 @@ def build(
         known = _facts(engine, tables, held, domains, family, at)
         labels = label_table(engine, tables["labels"], at, names)
         parts = {name: future.result() for name, future in sorting.items()}
-        for kind in (kind for kind in kinds if isinstance(kind, Derived)):
-            on_step(kind.name)
-            base = parts[kind.of]
-            parts[kind.name] = derive(kind, base, kind.key(base.entities, visible))
+        for wider in [kind for kind in kinds if isinstance(kind, Derived)]:
+            on_step(wider.name)
+            base = parts[wider.of]
+            parts[wider.name] = derive(wider, base, wider.key(base.entities, visible))
         known["count"] = _count(visible.records, kinds, parts, len(names))
         made = pool.map(lambda kind: to_relation(kind.name, parts[kind.name].edges, len(names)), kinds)
         return Snapshot(
