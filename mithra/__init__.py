@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mithra.score.batch import score
     from mithra.score.explain import Explanation, explain
     from mithra.score.scores import Scores
+    from mithra.simulate.settings import WorldSettings
+    from mithra.simulate.world import World, simulate
 
     __version__: str
 
@@ -48,6 +50,8 @@ __all__ = [
     "Snapshot",
     "TrainSettings",
     "Workspace",
+    "World",
+    "WorldSettings",
     "decide",
     "evaluate",
     "explain",
@@ -55,6 +59,7 @@ __all__ = [
     "load",
     "publish",
     "score",
+    "simulate",
     "snapshot",
     "train",
 ]
@@ -72,6 +77,8 @@ _HOMES = {
     "Snapshot": "mithra.graph.snapshot",
     "TrainSettings": "mithra.learn.settings",
     "Workspace": "mithra.observe.workspace",
+    "World": "mithra.simulate.world",
+    "WorldSettings": "mithra.simulate.settings",
     "decide": "mithra.decide.decide",
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",
@@ -79,6 +86,7 @@ _HOMES = {
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
     "score": "mithra.score.batch",
+    "simulate": "mithra.simulate.world",
     "snapshot": "mithra.graph.take",
     "train": "mithra.learn.train",
 }

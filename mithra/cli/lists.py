@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,11 +16,15 @@ from mithra.cli.output import STDOUT, Format, chosen_format, print_table, text_o
 from mithra.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mithra.decide.decisions import Decisions
+    from mithra.score.scores import Scores
 
 __all__ = ["add_to"]
 
 PARQUET_MAGIC = b"PAR1"
+T = TypeVar("T")
 
 
 class ListFormat(StrEnum):
@@ -42,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 def decide(
     ctx: typer.Context,
     scores: Annotated[
-        Path, typer.Argument(metavar="SCORES|-", help="Parquet, from `mithra score --format parquet`.")
+        Path, typer.Argument(metavar="SCORES|-", help="From `mithra score`: Parquet, JSON lines or CSV.")
     ],
     policy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The rules, as TOML; default the safe ones.")
@@ -66,7 +70,7 @@ def decide(
     chosen = chosen_format(format, out)
     rules = None if policy is None else mt.Policy.from_toml(policy)
     before = None if previous is None else mt.Decisions.read(previous)
-    made = mt.decide(_scores(scores), rules, previous=before)
+    made = mt.decide(_read(scores, _scores), rules, previous=before)
     _write(made, chosen, out)
     talk = messages(ctx)
     talk.say(", ".join(f"{count:,} {action}" for action, count in made.counts().items()) or "no decisions")
@@ -98,7 +102,7 @@ def publish(
     options: dict[str, Any] = {"zone": zone, "serial": serial, "sinkholes": sinkhole}
     given = {name: value for name, value in options.items() if value is not None}
     _refuse_unused(given, format)
-    made = _decisions(decisions)
+    made = _read(decisions, mt.Decisions.read)
     if out == STDOUT:
         with text_output(out) as file:
             done = mt.publish(made, format.value, file, allow_empty=allow_empty, **given)
@@ -120,35 +124,37 @@ def _refuse_unused(given: dict[str, Any], format: ListFormat) -> None:
             raise UsageError(f"--{name.removesuffix('s')} is for --format {user}", value=format.value)
 
 
-def _scores(path: Path) -> Any:
-    """A path as it is, or the table that stdin holds."""
-    if path != STDOUT:
-        return path
+def _scores(path: Path) -> Scores | pa.Table:
+    """Scores of a file. Parquet may hold columns beside those of `mithra score`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        return pq.read_table(io.BytesIO(sys.stdin.buffer.read()))
-    except pa.ArrowException as error:
-        raise InputError(
-            f"stdin is not Parquet: {error}", hint="Pipe `mithra score --format parquet`"
-        ) from error
-
-
-def _decisions(path: Path) -> Decisions:
-    """Decisions of a file, or of stdin in any of the three formats."""
-    import tempfile
-
     import mithra as mt
 
+    if path.suffix != ".parquet":
+        return mt.Scores.read(path)
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read scores: {error}", file=path) from error
+
+
+def _read(path: Path, read: Callable[[Path], T]) -> T:
+    """What a reader of files makes of a file, or of stdin in any of the three formats."""
     if path != STDOUT:
-        return mt.Decisions.read(path)
+        return read(path)
+    import tempfile
+
     data = sys.stdin.buffer.read()
     ending = "parquet" if data.startswith(PARQUET_MAGIC) else "jsonl" if data[:1] == b"{" else "csv"
     with tempfile.TemporaryDirectory(prefix="mithra-") as folder:
         file = Path(folder) / f"stdin.{ending}"
         file.write_bytes(data)
-        return mt.Decisions.read(file)
+        try:
+            return read(file)
+        except InputError as error:
+            error.file = "stdin"
+            raise
 
 
 def _write(made: Decisions, format: Format, out: Path | None) -> None:

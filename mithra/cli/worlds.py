@@ -35,16 +35,16 @@ def simulate(
 
     The truth about its names stands in truth/, which nothing but an evaluation may read.
     """
-    from mithra.simulate import WorldSettings, simulate
+    import mithra as mt
 
     first = a_moment(start, "--start")
-    world = simulate(
+    world = mt.simulate(
         folder,
         domains=whole_number(domains, "--domains"),
         days=whole_number(days, "--days"),
         seed=seed,
         start=first.date(),
-        settings=WorldSettings() if settings is None else load_settings(WorldSettings, settings),
+        settings=mt.WorldSettings() if settings is None else load_settings(mt.WorldSettings, settings),
         progress=messages(ctx).progress,
     )
     print_table(

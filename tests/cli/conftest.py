@@ -27,7 +27,11 @@ def mithra() -> Callable[..., Result]:
 
     def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
         result = CliRunner().invoke(
-            app, [str(argument) for argument in arguments], input=stdin, prog_name="mithra"
+            app,
+            [str(argument) for argument in arguments],
+            input=stdin,
+            prog_name="mithra",
+            env={"COLUMNS": "120"},
         )
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result

@@ -65,12 +65,14 @@ def test_decisions_go_nowhere_that_names_no_format(mithra, scores, tmp_path):
     assert ".jsonl, .csv, .parquet" in result.stderr
 
 
-def test_scores_that_are_no_parquet_are_bad_input(mithra, tmp_path):
-    (tmp_path / "s.csv").write_text("name,score\n")
-    assert mithra("decide", tmp_path / "s.csv").exit_code == 3
-    result = mithra("decide", "-", stdin="name,score\n")
+def test_what_is_no_table_of_scores_is_bad_input(mithra, tmp_path):
+    (tmp_path / "s.csv").write_text("name,score\nx.example,0.5\n")
+    result = mithra("decide", tmp_path / "s.csv")
     assert result.exit_code == 3
-    assert "stdin is not Parquet" in result.stderr
+    assert "s.csv:2: not a score" in result.stderr
+    result = mithra("decide", "-", stdin="name,score\nx.example,0.5\n")
+    assert result.exit_code == 3
+    assert "stdin:2: not a score" in result.stderr
 
 
 def decisions(mithra, scores, tmp_path, **options):
@@ -136,9 +138,16 @@ def test_a_simulated_list_says_so(mithra, scores, tmp_path):
 
 def test_scores_and_decisions_go_through_pipes(shell, scores):
     scores()
-    for format in ("parquet", "jsonl", "csv"):
-        done = shell(
-            f"mithra decide - --format {format} < scores.parquet"
-            " | mithra -q publish - --format plain --out - | grep -v '#'"
-        )
-        assert done.stdout == "bad.example\n", (format, done.stderr)
+    done = shell(
+        "set -o pipefail; cat scores.parquet | mithra decide - --format parquet | tee decisions.parquet"
+        " | mithra -q publish - --format plain --out - | grep -v '#'"
+    )
+    assert (done.returncode, done.stdout) == (0, "bad.example\n"), done.stderr
+    assert "1 block, 1 watch, 0 allow" in done.stderr
+
+
+def test_decisions_come_through_a_pipe_in_any_format(mithra, scores):
+    for format in ("jsonl", "csv"):
+        made = mithra("decide", scores(), "--format", format).stdout
+        result = mithra("publish", "-", "--format", "plain", "--out", "-", stdin=made)
+        assert [line for line in result.stdout.splitlines() if line[0] != "#"] == ["bad.example"]

@@ -1,0 +1,51 @@
+"""`mithra train` and `mithra evaluate` on a small simulated workspace."""
+
+from __future__ import annotations
+
+import json
+
+QUICK = "members = 1\nepochs = 3\nwidth = 8\nthreads = 1\n"
+
+
+def test_train_writes_a_model_with_the_settings_given(mithra, small_lake, tmp_path):
+    (tmp_path / "settings.toml").write_text(QUICK + "seed = 1\n")
+    result = mithra(
+        "train", small_lake, "--as-of", "2026-05-20", "--model", tmp_path / "model",
+        "--settings", tmp_path / "settings.toml", "--seed", 7,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert (manifest["settings"]["seed"], manifest["settings"]["members"]) == (7, 1)
+    assert manifest["as_of"] == "2026-05-20T00:00:00+00:00"
+    assert manifest["digest"][:16] in result.stdout
+
+
+def test_training_errors_are_told(mithra, small_lake, tmp_path):
+    (tmp_path / "settings.toml").write_text("epoch = 3\n")
+    options = ["--model", tmp_path / "model", "--settings", tmp_path / "settings.toml"]
+    result = mithra("train", small_lake, *options)
+    assert result.exit_code == 3
+    assert "Did you mean epochs?" in result.stderr
+    result = mithra("train", small_lake, "--as-of", "2020-01-01", "--model", tmp_path / "model")
+    assert result.exit_code == 3
+    assert "Traceback" not in result.stderr
+    assert mithra("train", small_lake).exit_code == 2
+    assert not (tmp_path / "model").exists()
+
+
+def test_evaluate_prints_the_card_and_writes_it_as_json(mithra, small_model, small_lake, tmp_path):
+    result = mithra(
+        "evaluate", small_model, small_lake, "--to", "2026-05-26", "--json", tmp_path / "card.json"
+    )
+    assert result.exit_code == 0, result.stderr
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card["start"] == "2026-05-20T00:00:00+00:00"
+    assert card["end"] == "2026-05-26T00:00:00+00:00"
+    assert f"{card['arrivals']:,} arrivals" in result.stdout
+    assert {"mithra", "trees-lexical"} <= set(card["models"])
+
+
+def test_evaluating_on_the_time_of_training_is_refused(mithra, small_model, small_lake):
+    result = mithra("evaluate", small_model, small_lake, "--from", "2026-05-01")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Start at 2026-05-20" in result.stderr
