@@ -23,7 +23,7 @@ from mithra.graph.undated import snapshot_from_edges
 from mithra.learn.contest import UNKNOWN
 from mithra.names import canonicalize, etld_plus_one
 
-__all__ = ["GIVEN_PREFIX", "PdnsGraph", "load"]
+__all__ = ["GIVEN_PREFIX", "PdnsGraph", "load", "read_columns", "verdicts"]
 
 GIVEN_PREFIX = "given_"  # facts columns that hold the authors' own features of a domain
 VERDICTS = {"malicious": 1, "nefarious": 1, "1": 1, "benign": 0, "0": 0, "unknown": UNKNOWN, "": UNKNOWN}
@@ -58,10 +58,10 @@ def load(folder: str | Path) -> PdnsGraph:
         FormatError: a column that is missing, or values that do not fit.
     """
     folder = Path(folder)
-    domains = _read(folder / "domains.csv", ("node_id", "domain", "label"))
-    edges = _read(folder / "edges.csv", ("source", "target", "type"))
-    given = _read(folder / "domain_features.csv", ("node_id",))
-    addresses = _read(folder / "ip_features.csv", ("node_id", "subnet", "asn"))
+    domains = read_columns(folder / "domains.csv", ("node_id", "domain", "label"))
+    edges = read_columns(folder / "edges.csv", ("source", "target", "type"))
+    given = read_columns(folder / "domain_features.csv", ("node_id",))
+    addresses = read_columns(folder / "ip_features.csv", ("node_id", "subnet", "asn"))
 
     names, position = _names(domains, folder / "domains.csv")
     node_id = domains["node_id"].combine_chunks()
@@ -88,6 +88,25 @@ def load(folder: str | Path) -> PdnsGraph:
     return PdnsGraph(snapshot, y, node_id, position)
 
 
+def read_columns(file: Path, columns: tuple[str, ...]) -> pa.Table:
+    """A CSV file that has at least these columns.
+
+    Raises:
+        InputError: no such file.
+        FormatError: no CSV, or a column is missing.
+    """
+    if not file.is_file():
+        raise InputError("no such file", file=file, hint="Point at the files of pdns-net-mini")
+    try:
+        table = pyarrow.csv.read_csv(file)
+    except pa.ArrowInvalid as error:
+        raise FormatError(f"not a CSV file: {error}", file=file) from error
+    missing = [column for column in columns if column not in table.column_names]
+    if missing:
+        raise FormatError("a column is missing", value=", ".join(missing), file=file, line=1)
+    return table
+
+
 def verdicts(values: pa.ChunkedArray, file: Path) -> NDArray[np.int8]:
     """1 for malicious, 0 for benign, -1 for unknown, from words or digits in any case."""
     words = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(values.cast(pa.string()), "")))
@@ -104,19 +123,6 @@ def verdicts(values: pa.ChunkedArray, file: Path) -> NDArray[np.int8]:
         )
     codes: NDArray[np.int8] = np.array(list(VERDICTS.values()), dtype=np.int8)[np.asarray(found)]
     return codes
-
-
-def _read(file: Path, columns: tuple[str, ...]) -> pa.Table:
-    if not file.is_file():
-        raise InputError("no such file", file=file, hint="Point at a folder of pdns-net-mini")
-    try:
-        table = pyarrow.csv.read_csv(file)
-    except pa.ArrowInvalid as error:
-        raise FormatError(f"not a CSV file: {error}", file=file) from error
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise FormatError("a column is missing", value=", ".join(missing), file=file, line=1)
-    return table
 
 
 def _names(domains: pa.Table, file: Path) -> tuple[pa.Array, NDArray[np.int64]]:
