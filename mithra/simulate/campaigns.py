@@ -230,7 +230,8 @@ def _times(
     late = start > window.end - DAY
     start = np.where(late, window.start + rng.random(waves) * (window.days - 1) * DAY, start)
     begun = clock(rng, start)
-    registered = begun - ((total - delay) * DAY).astype(np.int64)
+    wait = ((total - delay) * DAY).astype(np.int64)
+    registered = np.where(wait > DAY, np.minimum(clock(rng, begun - wait), begun - 120), begun - wait)
     minutes = np.cumsum(rng.exponential(40, n))
     registered = registered[key] + (minutes - minutes[np.searchsorted(key, key)]).astype(np.int64)
     jitter = rng.exponential(np.where(rng.random(n) < 0.6, 0.15, 1.5)) * DAY

@@ -107,9 +107,8 @@ class Infrastructure:
         self, rng: np.random.Generator, provider: NDArray[np.integer], skew: float = 1.4
     ) -> NDArray[np.int64]:
         """An address of each provider; the higher the skew, the fuller its first ones."""
-        return self.first[provider] + (self.count[provider] * rng.random(len(provider)) ** skew).astype(
-            np.int64
-        )
+        place = self.count[provider] * rng.random(len(provider)) ** skew
+        return np.asarray(self.first[provider] + place.astype(np.int64))
 
     def draw_set(self, rng: np.random.Generator, provider: NDArray[np.integer]) -> NDArray[np.int64]:
         """A name-server set of each provider."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.simulate import words
-from mithra.simulate.text import concat, join, letters, number, pick, take
+from mithra.simulate.text import concat, join, letters, mix, number, pick, take
 
 __all__ = ["Style", "name_all"]
 
@@ -89,13 +89,6 @@ def _labels(rng: np.random.Generator, style: NDArray[np.int8], brand: _Ints, fam
     if not parts:
         return pa.array([], pa.string())
     return concat(parts).take(pa.array(np.argsort(np.concatenate(rows), kind="stable")))
-
-
-def _mix(family: _Ints, salt: int) -> _Ints:
-    """A number that follows from family and salt, spread evenly (SplitMix64's finaliser)."""
-    mixed = (family.astype(np.uint64) + np.uint64(salt * 0x9E3779B9)) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
 
 
 def _vocabulary(rng: np.random.Generator, of: list[str], family: _Ints, size: int) -> pa.Array:
@@ -185,8 +178,8 @@ def _topic(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
 
 def _series(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
     n = len(brand)
-    stem = take(words.TOPICS + words.WORDS, _mix(family, 1) % (len(words.TOPICS) + len(words.WORDS)))
-    return join(stem, take(["", "-", "vip", "pro"], _mix(family, 2) % 4), number(rng.integers(10, 10_000, n)))
+    stem = take(words.TOPICS + words.WORDS, mix(family, 1) % (len(words.TOPICS) + len(words.WORDS)))
+    return join(stem, take(["", "-", "vip", "pro"], mix(family, 2) % 4), number(rng.integers(10, 10_000, n)))
 
 
 def _official(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
@@ -256,9 +249,9 @@ def _phish(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
     span = np.diff(_VARIANT_STARTS)[brand]
     typo = take(_VARIANTS, _VARIANT_STARTS[brand] + (rng.random(n) * span).astype(np.int64))
     name = _choose(rng, (0.55, take(words.BRANDS, brand)), (0.45, typo))
-    near = _vocabulary(rng, words.KEYWORDS, _mix(family, 3), 12)
+    near = _vocabulary(rng, words.KEYWORDS, mix(family, 3), 12)
     word = _choose(rng, (0.7, near), (0.3, pick(rng, words.KEYWORDS, n)))
-    glue = take(["-", "-", "-", ""], _mix(family, 4) % 4)
+    glue = take(["-", "-", "-", ""], mix(family, 4) % 4)
     return _choose(
         rng,
         (0.35, join(name, glue, word)),
@@ -271,8 +264,8 @@ def _phish(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
 
 def _keywords(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
     n = len(brand)
-    near = _vocabulary(rng, words.KEYWORDS, _mix(family, 5), 10)
-    glue = take(["-", "-", ""], _mix(family, 6) % 3)
+    near = _vocabulary(rng, words.KEYWORDS, mix(family, 5), 10)
+    glue = take(["-", "-", ""], mix(family, 6) % 3)
     other = pick(rng, words.KEYWORDS, n)
     return _choose(
         rng,
@@ -284,20 +277,20 @@ def _keywords(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array
 
 
 def _dictionary(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
-    first = _vocabulary(rng, words.WORDS, _mix(family, 7), 60)
-    second = _vocabulary(rng, words.WORDS, _mix(family, 8), 60)
-    tail = take(["", "", "", *words.TAILS[:30]], _mix(family, 9) % 33)
-    return join(first, take(["", "", "-"], _mix(family, 10) % 3), second, tail)
+    first = _vocabulary(rng, words.WORDS, mix(family, 7), 60)
+    second = _vocabulary(rng, words.WORDS, mix(family, 8), 60)
+    tail = take(["", "", "", *words.TAILS[:30]], mix(family, 9) % 33)
+    return join(first, take(["", "", "-"], mix(family, 10) % 3), second, tail)
 
 
 def _generated(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
-    lengths = 6 + _mix(family, 11) % 10 + rng.integers(0, 3, len(brand))
-    return letters(rng, words.ALPHABETS, _mix(family, 12) % len(words.ALPHABETS), lengths)
+    lengths = 6 + mix(family, 11) % 10 + rng.integers(0, 3, len(brand))
+    return letters(rng, words.ALPHABETS, mix(family, 12) % len(words.ALPHABETS), lengths)
 
 
 def _family(rng: np.random.Generator, brand: _Ints, family: _Ints) -> pa.Array:
-    stem = join(*(take(words.SYLLABLES, _mix(family, salt) % len(words.SYLLABLES)) for salt in (13, 14)))
-    ends = join(*(_vocabulary(rng, words.SYLLABLES, _mix(family, 15), 50) for _ in range(2)))
+    stem = join(*(take(words.SYLLABLES, mix(family, salt) % len(words.SYLLABLES)) for salt in (13, 14)))
+    ends = join(*(_vocabulary(rng, words.SYLLABLES, mix(family, 15), 50) for _ in range(2)))
     return _choose(rng, (0.5, join(stem, ends)), (0.5, join(ends, stem)))
 
 

@@ -87,7 +87,11 @@ def build_records(
     for name, address, begin, end, rate in stays:
         pile.add(_A, name, address, begin, end, rate)
         unit = np.where(name < len(units), name, hosts.unit[np.maximum(name - len(units), 0)])
-        dual = units.ipv6[unit] & (begin >= np.maximum(units.parked_until, units.prior_until)[unit])
+        dual = (
+            units.ipv6[unit]
+            & (address >= 0)
+            & (begin >= np.maximum(units.parked_until, units.prior_until)[unit])
+        )
         pile.add(_AAAA, name[dual], addresses + address[dual], begin[dual], end[dual], rate[dual])
     aliased = np.flatnonzero(hosts.alias >= 0)
     target = name_base + hosts.alias[aliased].astype(np.int64)

@@ -23,7 +23,7 @@ from mithra.simulate.infrastructure import FIRST_REGISTRAR_ID, Infrastructure, K
 from mithra.simulate.records import Records
 from mithra.simulate.settings import WorldSettings
 from mithra.simulate.tables import DAY, Ints, Units, Window
-from mithra.simulate.text import iso_time, join, number, pick, take, write_lines
+from mithra.simulate.text import iso_time, join, mix, number, pick, take, write_lines
 
 __all__ = ["Captures", "plan_captures", "write_registrations"]
 
@@ -136,8 +136,7 @@ def _objects(
 
 def _handles(unit: Ints) -> Ints:
     """A registry's number for each: unlike any order of ours."""
-    mixed = unit.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed >> np.uint64(30)).astype(np.int64) % 10_000_000_000
+    return mix(unit, 21) % 10_000_000_000
 
 
 def _signed(units: Units, unit: Ints) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["concat", "iso_time", "join", "letters", "number", "pick", "take", "write_lines"]
+__all__ = ["concat", "iso_time", "join", "letters", "mix", "number", "pick", "take", "write_lines"]
 
 GZIP = 31  # zlib window bits for a gzip frame, whose header here carries no time: same lines, same bytes
 GZIP_LEVEL = 1
@@ -63,6 +63,13 @@ def letters(
     data = table[rows, (rng.random(len(rows)) * sizes[rows]).astype(np.int64)]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def mix(numbers: NDArray[np.integer], salt: int) -> NDArray[np.int64]:
+    """A number that follows from each number and the salt, spread evenly (SplitMix64's finaliser)."""
+    mixed = (numbers.astype(np.uint64) + np.uint64(salt * 0x9E3779B9)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
 
 
 def iso_time(seconds: NDArray[np.int64]) -> pa.Array:
