@@ -10,28 +10,24 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mithra.graph.snapshot import Snapshot
 from mithra.score.asked import read_asked
 from mithra.score.columns import known_columns, own_columns
-from mithra.score.judge import DEFAULT_THRESHOLD, Judged, judge, words_for
+from mithra.score.judge import Judged, judge, words_for
 from mithra.score.ranker import Ranker
 from mithra.score.scores import SCHEMA, Scores
 
 __all__ = ["score"]
 
 log = logging.getLogger(__name__)
-
-ALL_IN_WORDS = 1_000  # so many names all get sentences; of more, only these worst and those over a threshold
-MAX_IN_WORDS = 50_000
 
 
 def score(
@@ -44,13 +40,16 @@ def score(
 ) -> Scores:
     """Score names as of the snapshot.
 
+    Of more than a thousand names only the worst thousand and those over a threshold are looked at closer: the
+    others have no reasons, and their kinds of evidence are what sources list, not what the model counts.
+
     Args:
         model: from `train` or `load`.
         snapshot: what is known; its moment is the moment scored at.
         names: a list, Arrow array, pandas or polars column, a frame with a column `name` (or a single one), a
             file (one name a line, or .csv or .parquet with such a column), or None for all of the snapshot.
         progress: show a progress bar on stderr.
-        reasons: put evidence into words; for many names only the worst ones' and those over a threshold.
+        reasons: put evidence into words.
 
     Returns:
         One row for every name given, in that order.
@@ -86,25 +85,14 @@ def _words(judged: Judged, names: pa.Array, model: Ranker, wanted: bool) -> pa.A
     texts = pa.array([[]] * len(names), pa.list_(pa.string())) if not wanted else None
     if texts is not None or not len(names):
         return pa.array([], pa.list_(pa.string())) if texts is None else texts
-    chosen = _worth_words(judged.score, model.thresholds)
     parts, order = [], []
-    for rows, told in words_for(judged, names, chosen):
+    for rows, told in words_for(judged, names, judged.closer):
         parts.append(told.reasons(len(rows)))
         order.append(rows)
     place = np.full(len(names), -1, dtype=np.int64)
     place[np.concatenate(order)] = np.arange(sum(map(len, order)))
     found = pa.concat_arrays(parts).take(pa.array(place, mask=place < 0))
     return pc.coalesce(found, pa.scalar([], pa.list_(pa.string())))
-
-
-def _worth_words(found: NDArray[np.float64], thresholds: Mapping[str, float | None]) -> NDArray[np.int64]:
-    """All names if they are few, else the worst and those that any threshold flags; rows, ascending."""
-    if len(found) <= ALL_IN_WORDS:
-        return np.arange(len(found))
-    worst = np.argsort(-np.nan_to_num(found), kind="stable")
-    stated = [at for at in thresholds.values() if at is not None and math.isfinite(at)]
-    over = int((found >= min(stated, default=DEFAULT_THRESHOLD)).sum())
-    return np.sort(worst[: min(max(ALL_IN_WORDS, over), MAX_IN_WORDS)])
 
 
 def _with_refusals(reasons: pa.ChunkedArray, refusal: pa.Array) -> pa.Array:

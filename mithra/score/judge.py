@@ -24,6 +24,10 @@ from mithra.score.shared import listings, shared
 __all__ = ["DEFAULT_THRESHOLD", "Judged", "block_threshold", "judge", "words_for"]
 
 CHUNK_NAMES = 100_000
+ALL_CLOSER = (
+    1_000  # so many names are all looked at closer; of more, so many worst and those over a threshold
+)
+MAX_CLOSER = 50_000
 DEFAULT_THRESHOLD = 0.5  # of a model that states none
 THRESHOLD_RATES = ("0.001", "0.01", "0.0001")  # the first that the model could measure draws the line
 _LEXICAL = KINDS.index("lexical")
@@ -34,7 +38,8 @@ class Judged:
     """Distinct names scored; all columns [names]."""
 
     score: NDArray[np.float64]
-    counted: NDArray[np.float64]  # [names, KINDS] log-odds by kind
+    closer: NDArray[np.int64]  # positions of the names that the model was asked to account for, ascending
+    counted: NDArray[np.float64]  # [names, KINDS] log-odds by kind, 0 for the names that it was not asked for
     speaks: NDArray[np.bool_]  # [names, KINDS] kinds that speak for nefarious
     verdict: NDArray[np.object_]
     known: NDArray[np.int64]  # positions of the names that the snapshot holds
@@ -57,7 +62,6 @@ def judge(
     for rows in _chunks(known):
         examples = Examples(ids[rows], np.full(len(rows), subject.at, dtype=np.int64))
         found[rows] = model.predict(snapshot, examples).score
-        counted[rows] = by_kind(model.contributions(snapshot, examples), len(rows))
         advance(len(rows))
     prior = math.log(model.base_rate / (1 - model.base_rate)) if 0 < model.base_rate < 1 else 0.0
     for rows in _chunks(np.flatnonzero(ids < 0)):
@@ -65,12 +69,16 @@ def judge(
         found[rows] = spelled.score
         counted[rows, _LEXICAL] = np.asarray(spelled.logit) - prior
         advance(len(rows))
+    closer = _closer(found, model.thresholds)
+    for rows in _chunks(closer[ids[closer] >= 0]):
+        examples = Examples(ids[rows], np.full(len(rows), subject.at, dtype=np.int64))
+        counted[rows] = by_kind(model.contributions(snapshot, examples), len(rows))
     speaks = counted > SPEAKS
     speaks[known] = speaking(counted[known], subject)
     verdict = np.where(found >= block_threshold(model.thresholds), "nefarious", "benign").astype(object)
     verdict[(ids < 0) | ~np.isfinite(found)] = "unknown"
     verdict[known[_thin(subject)]] = "unknown"
-    return Judged(found, counted, speaks, verdict, known, subject)
+    return Judged(found, closer, counted, speaks, verdict, known, subject)
 
 
 def subject_of(snapshot: Snapshot, ids: NDArray[np.int64]) -> Subject:
@@ -92,6 +100,19 @@ def block_threshold(thresholds: Mapping[str, float | None]) -> float:
     """The score from which on a name is called nefarious."""
     stated = (thresholds.get(rate) for rate in THRESHOLD_RATES)
     return next((at for at in stated if at is not None and math.isfinite(at)), DEFAULT_THRESHOLD)
+
+
+def _closer(found: NDArray[np.float64], thresholds: Mapping[str, float | None]) -> NDArray[np.int64]:
+    """The names that may be acted on: all if they are few, else the worst and those that a threshold flags.
+
+    To account for a score costs a model many times what the score itself does.
+    """
+    if len(found) <= ALL_CLOSER:
+        return np.arange(len(found))
+    worst = np.argsort(-np.nan_to_num(found), kind="stable")
+    stated = [at for at in thresholds.values() if at is not None and math.isfinite(at)]
+    over = int((found >= min(stated, default=DEFAULT_THRESHOLD)).sum())
+    return np.sort(worst[: min(max(ALL_CLOSER, over), MAX_CLOSER)])
 
 
 def words_for(

@@ -78,10 +78,10 @@ def entity_texts(subject: Subject, shared: Shared) -> pa.Array:
 
 
 def _told(subject: Subject, shared: Shared) -> list[Facts]:
-    """Company that speaks for, that is few, and that is a crowd."""
+    """Company that speaks for, that is few or listed more than usual, and that is a crowd."""
     kind = kind_of_relation(shared.relation)
     bad = telling(shared)
-    few = ~bad & (shared.others > 0) & (shared.others <= FEW_OTHERS)
+    few = ~bad & (shared.others > 0) & ((shared.others <= FEW_OTHERS) | (shared.lift > 0))
     crowd = ~bad & (shared.others >= MANY_OTHERS) & (shared.lift < 0)
     parts = (
         (bad, FOR, shared.lift, False),

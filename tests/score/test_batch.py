@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mithra.decide.decide import decide
 from mithra.errors import InputError, UsageError
+from mithra.score import judge as judging
 from mithra.score.batch import score
 
 ASKED = [
@@ -211,8 +212,9 @@ def test_without_reasons_the_kinds_stay(s):
 
 
 def test_of_many_names_the_worst_get_words(s, monkeypatch):
-    monkeypatch.setattr("mithra.score.batch.ALL_IN_WORDS", 2)
-    told = {row["name"]: bool(row["reasons"]) for row in rows(s)}
+    monkeypatch.setattr(judging, "ALL_CLOSER", 2)
+    found = {row["name"]: row for row in rows(s, [*s.world().names.to_pylist(), "far-login.test"])}
+    told = {name: bool(row["reasons"]) for name, row in found.items()}
     # two at least, and all that any threshold flags (.3)
     assert {name for name, some in told.items() if some} == {
         "login-paypa1.top",
@@ -222,12 +224,22 @@ def test_of_many_names_the_worst_get_words(s, monkeypatch):
         "c.test",
         "d.test",
         "e.test",
+        "far-login.test",
     }
+    assert found["login-paypa1.top"]["evidence_kinds"] == ["lexical", "resolution"]
+    assert found["www.login-paypa1.top"]["evidence_kinds"] == ["lexical", "resolution", "label"]
+
+
+def test_a_listing_is_evidence_of_names_that_nobody_looks_closer_at(s, monkeypatch):
+    monkeypatch.setattr(judging, "ALL_CLOSER", 1)
+    quiet = s.snapshot(["login.test", "calm.test"], labels=[("calm.test", "nefarious", "f", -1)])
+    found = {row["name"]: row for row in rows(s, snapshot=quiet)}
+    assert (found["calm.test"]["evidence_kinds"], found["calm.test"]["reasons"]) == (["label"], [])
 
 
 def test_chunks_give_the_same_scores(s, monkeypatch):
     whole = rows(s, ASKED)
-    monkeypatch.setattr("mithra.score.judge.CHUNK_NAMES", 2)
+    monkeypatch.setattr(judging, "CHUNK_NAMES", 2)
     assert rows(s, ASKED) == whole
 
 
