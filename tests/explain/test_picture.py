@@ -1,0 +1,77 @@
+"""The report card's picture: what it draws, and that the same card gives the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mithra.errors import UsageError
+from mithra.explain.picture import card_figure, save_figure
+from mithra.learn.card import ReportCard
+
+
+@pytest.fixture
+def card():
+    curves = {
+        "precision": np.array([0.5, 0.8, 1.0]),
+        "recall": np.array([1.0, 0.5, 0.0]),
+        "calibration_score": np.array([0.0, 0.2, 0.9]),
+        "calibration_rate": np.array([0.0, 0.1, 0.8]),
+        "score_nefarious": np.array([0.95, 0.97, 0.4]),
+        "score_benign": np.array([0.02, 0.1, 0.3, 0.6]),
+    }
+    metrics = {"ap": 0.871, "ece": 0.021}
+    return ReportCard(
+        start="2026-06-01T00:00:00+00:00",
+        end="2026-07-01T00:00:00+00:00",
+        arrivals=1200,
+        nefarious=3,
+        benign=4,
+        unlabelled=1193,
+        labels_until="2026-07-01T00:00:00+00:00",
+        threshold=0.9,
+        simulated=True,
+        models={"mithra": metrics, "trees-lexical": {"ap": 0.7, "ece": 0.05}},
+        lead=(),
+        false_positives=(),
+        never_listed=None,
+        curves=curves,
+    )
+
+
+def texts(axes):
+    return "\n".join(text.get_text() for text in axes.texts)
+
+
+def test_the_three_parts_show_the_cards_numbers(card):
+    figure = card_figure(card)
+    precision, calibration, scores = figure.axes
+    assert precision.lines[0].get_xdata().tolist() == [1.0, 0.5, 0.0]
+    assert precision.lines[1].get_ydata()[0] == 3 / 7  # by chance
+    assert "mithra: AP 0.871\ntrees-lexical: AP 0.700" in texts(precision)
+    assert calibration.lines[1].get_xdata().tolist() == [0.2, 0.9]  # the empty bin is left out
+    assert "calibration error 0.021" in texts(calibration)
+    assert scores.lines[0].get_xdata()[0] == 0.9
+    assert "flagged from 0.900" in texts(scores)
+    assert [text.get_text() for text in scores.get_legend().get_texts()] == ["benign", "nefarious"]
+    assert figure.get_suptitle() == (
+        "1,200 names that arrived 2026-06-01 to 2026-07-01: 3 known as nefarious, 4 taken as benign"
+        ", model trained on simulated data"
+    )
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf"])
+def test_the_same_card_gives_the_same_bytes(card, tmp_path, ending):
+    one, two = (save_figure(card_figure(card), tmp_path / f"{n}.{ending}").read_bytes() for n in "ab")
+    assert one == two
+    assert one[:4] in (b"\x89PNG", b"%PDF")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_cannot_be_drawn_or_written(card, tmp_path):
+    with pytest.raises(UsageError, match="no curves"):
+        card_figure(replace(card, curves={}))
+    with pytest.raises(UsageError, match="unknown ending"):
+        save_figure(card_figure(card), tmp_path / "card.bmp")
