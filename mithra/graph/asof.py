@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import narwhals as nw
+import pyarrow as pa
 
 from mithra.graph.native import Frame
 from mithra.graph.tenancy import TENANCY_GAP_SECONDS
@@ -36,7 +37,9 @@ class Visible:
     """
 
     as_of: int  # epoch seconds
-    domains: Frame  # domain, name, first_seen, last_seen (null where only registered), group
+    names: pa.Array  # [domains] by id
+    groups: pa.DictionaryArray  # [domains] eTLD+1 of each
+    domains: Frame  # domain, name, first_seen, last_seen (null where only registered), group (its eTLD+1)
     records: Frame  # domain, rrtype, rdata, first_seen, last_seen, count, ttl
     registrations: Frame  # columns of the table; every capture
     certificates: Frame  # columns of the table; one row a name

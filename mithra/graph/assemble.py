@@ -26,10 +26,13 @@ from mithra.graph.csr import (
 )
 from mithra.graph.entities import Entities
 from mithra.graph.groups import group_domains, registered_ancestor
-from mithra.graph.relations import Derived, Observed
+from mithra.graph.relations import Derived, Named, Observed
 from mithra.graph.tenancy import split_tenancies
 
-__all__ = ["Assembled", "Family", "assemble", "derive", "family_of"]
+__all__ = ["Assembled", "Family", "assemble", "derive", "family_of", "named"]
+
+
+_NOTHING = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +102,35 @@ def derive(kind: Derived, base: Assembled, keys: pa.Array) -> Assembled:
             value=len(keys),
             hint=f"There are {len(base.edges.entities)} entities",
         )
-    if not pa.types.is_dictionary(keys.type):
-        ids, names = sorted_dictionary(keys)
-        keys = pa.DictionaryArray.from_arrays(pa.array(ids, mask=ids < 0), names)
+    keys = _dictionary(keys)
     entity_of = pc.fill_null(keys.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
     moved = with_entities(base.edges, entity_of, keys.dictionary)
     edges, dropped = capped(merged(moved), kind.most)
-    return Assembled(edges, Entities(keys.dictionary), dropped, 0, np.zeros(0, dtype=np.int64))
+    return Assembled(edges, Entities(keys.dictionary), dropped, 0, _NOTHING)
+
+
+def named(kind: Named, keys: pa.Array, since: NDArray[np.int64], last_seen: pa.Array) -> Assembled:
+    """The edges of a relation that follows from names: one key a domain, null for none; all [domains]."""
+    if len(keys) != len(since):
+        raise UsageError(
+            f"relation {kind.name!r} must give one key for each domain",
+            value=len(keys),
+            hint=f"There are {len(since)} domains",
+        )
+    keys = _dictionary(keys)
+    domain = np.flatnonzero(keys.is_valid().to_numpy(zero_copy_only=False))
+    last = pc.coalesce(last_seen, pa.array(since)).to_numpy()
+    entity = pc.fill_null(keys.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    edges = Edges(domain.astype(np.int32), entity[domain], keys.dictionary, since[domain], last[domain])
+    return Assembled(edges, Entities(keys.dictionary), 0, 0, _NOTHING)
+
+
+def _dictionary(keys: pa.Array) -> pa.DictionaryArray:
+    """The keys as a dictionary array, in byte order if they are not one already."""
+    if pa.types.is_dictionary(keys.type):
+        return keys
+    ids, names = sorted_dictionary(keys)
+    return pa.DictionaryArray.from_arrays(pa.array(ids, mask=ids < 0), names)
 
 
 def _plain(found: pa.Table) -> tuple[Edges, Entities]:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from mithra.errors import UsageError
 from mithra.graph.asof import Visible, merged_records, networks_as_of, observations, visible_tables
-from mithra.graph.assemble import Assembled, Family, assemble, derive, family_of
+from mithra.graph.assemble import Assembled, Family, assemble, derive, family_of, named
 from mithra.graph.csr import to_relation
 from mithra.graph.facts import (
     label_table,
@@ -28,7 +28,7 @@ from mithra.graph.facts import (
     uncounted,
 )
 from mithra.graph.native import Engine, Frame, arrow
-from mithra.graph.relations import Derived, Observed, RelationKind, chosen
+from mithra.graph.relations import Derived, Named, Observed, RelationKind, chosen
 from mithra.graph.snapshot import FACTS, Snapshot, completed
 
 __all__ = ["MERGE_FROM_ROWS", "build"]
@@ -64,7 +64,7 @@ def build(
         seen = visible_tables(tables, at)
         domains = _sorted(arrow(observations(seen)))
         names, since = domains["name"].chunk(0), domains["first_seen"].to_numpy()
-        kin = pool.submit(family_of, names)
+        families = pool.submit(family_of, names)
         on_step("records")
         held = _row_counts(tables)
         engine.number(names)
@@ -72,7 +72,7 @@ def build(
         if held["resolutions"] >= merge_from_rows:
             rows["resolutions"] = merged_records(rows["resolutions"])
         rows["resolutions"] = engine.keep(rows["resolutions"], "records")
-        family = kin.result()
+        family = families.result()
         visible = _visible(engine, rows, networks_as_of(tables["networks"], at), domains, family, at)
         sorting = {}
         for kind in [kind for kind in kinds if isinstance(kind, Observed)]:
@@ -83,6 +83,9 @@ def build(
         known = _facts(engine, tables, held, domains, family, at)
         labels = label_table(engine, tables["labels"], at, names)
         parts = {name: future.result() for name, future in sorting.items()}
+        for kin in [kind for kind in kinds if isinstance(kind, Named)]:
+            on_step(kin.name)
+            parts[kin.name] = named(kin, kin.key(visible), since, domains["last_seen"].chunk(0))
         for wider in [kind for kind in kinds if isinstance(kind, Derived)]:
             on_step(wider.name)
             base = parts[wider.of]
@@ -118,6 +121,8 @@ def _visible(
     ids = np.arange(domains.num_rows, dtype=np.int32)
     return Visible(
         as_of=at,
+        names=domains["name"].chunk(0),
+        groups=pa.DictionaryArray.from_arrays(pa.array(family.group), family.groups),
         domains=engine.put(pa.table({"domain": ids, **columns, "group": family.group_names})),
         records=rows["resolutions"],
         registrations=rows["registrations"],
@@ -186,5 +191,5 @@ def _noted(kinds: Iterable[RelationKind], parts: Mapping[str, Assembled]) -> dic
     return {
         "edges_over_cap": {name: part.dropped for name, part in parts.items() if part.dropped},
         "malformed_addresses": {name: part.malformed for name, part in parts.items() if part.malformed},
-        "caps": {kind.name: kind.most for kind in kinds},
+        "caps": {kind.name: kind.most for kind in kinds if not isinstance(kind, Named)},
     }

@@ -2,8 +2,9 @@
 
 An observed relation turns what was known (`Visible`) into a lazy frame of edges `domain, entity, first_seen,
 last_seen`; the entity is a text key. A derived relation gives each entity of another relation the key of a
-wider one, as an address has its prefix. To add your own, write such a function, wrap it in `Observed` or
-`Derived`, and hand it to `snapshot(…, relations=[…])` or to `register`.
+wider one, as an address has its prefix. A named relation follows from the domain's name. To add your own,
+write such a function, wrap it in `Observed`, `Derived` or `Named`, and hand it to `snapshot(…,
+relations=[…])` or to `register`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mithra.graph.entities import Entities
 from mithra.graph.native import Frame, arrow
 from mithra.names import registered_domain
 
-__all__ = ["CATALOGUE", "Derived", "Entities", "Observed", "RelationKind", "catalogue", "register"]
+__all__ = ["CATALOGUE", "Derived", "Entities", "Named", "Observed", "RelationKind", "catalogue", "register"]
 
 MAX_EDGES_PER_DOMAIN = 256
 
@@ -57,7 +58,20 @@ class Derived:
     version: int = 1
 
 
-RelationKind = Observed | Derived
+@dataclass(frozen=True)
+class Named:
+    """A relation that follows from the domain's name alone: an edge is known once the name is.
+
+    `key` takes what was known and returns the entity of each domain, [domains], null for none: strings, or a
+    dictionary array as with `Derived`. The names themselves are `visible.names`.
+    """
+
+    name: str
+    key: Callable[[Visible], pa.Array]
+    version: int = 1
+
+
+RelationKind = Observed | Derived | Named
 
 
 def address(visible: Visible) -> Frame:
@@ -100,12 +114,9 @@ def registrar(visible: Visible) -> Frame:
     ).filter(~nw.col("entity").is_null(), nw.col("entity") != "")
 
 
-def etld_plus_one(visible: Visible) -> Frame:
+def etld_plus_one(visible: Visible) -> pa.Array:
     """Domain to its eTLD+1, private suffixes counted; a public suffix is its own."""
-    last_seen = nw.coalesce("last_seen", "first_seen")
-    return visible.domains.select(
-        "domain", nw.col("group").alias("entity"), "first_seen", last_seen.alias("last_seen")
-    )
+    return visible.groups
 
 
 def prefix(held: Entities, visible: Visible) -> pa.Array:
@@ -141,7 +152,7 @@ CATALOGUE: tuple[RelationKind, ...] = (
     Observed("mail_server", mail_server, rrtypes=("MX",), inherited=True),
     Observed("cname_target", cname_target, rrtypes=("CNAME",)),
     Observed("registrar", registrar, inherited=True),
-    Observed("etld_plus_one", etld_plus_one),
+    Named("etld_plus_one", etld_plus_one),
 )
 _registered: dict[str, RelationKind] = {}
 

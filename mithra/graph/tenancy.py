@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mithra.graph.csr import SHARD_ROWS, rows_by_shard
+
 __all__ = ["TENANCY_GAP_SECONDS", "Tenancies", "plain_address", "split_tenancies"]
 
 TENANCY_GAP_SECONDS = 30 * 86_400
@@ -54,6 +56,26 @@ def split_tenancies(
     gap_seconds: int = TENANCY_GAP_SECONDS,
 ) -> Tenancies:
     """The tenancies of stays in any order; ids and times of each stay, [stays]."""
+    shards = len(address) // SHARD_ROWS + 1
+    if shards == 1:
+        return _split_shard(address, first_seen, last_seen, gap_seconds)
+    sample = np.sort(address[:: max(1, len(address) // (64 * shards))])
+    bounds = sample[np.arange(1, shards) * len(sample) // shards]
+    of, parts = np.empty(len(address), dtype=np.int32), []
+    before = 0
+    for rows in rows_by_shard(np.searchsorted(bounds, address, side="right"), shards):
+        part = _split_shard(address[rows], first_seen[rows], last_seen[rows], gap_seconds)
+        of[rows] = part.of + np.int32(before)
+        before += len(part.address)
+        parts.append(part)
+    return Tenancies(
+        of, np.concatenate([part.address for part in parts]), np.concatenate([part.number for part in parts])
+    )
+
+
+def _split_shard(
+    address: NDArray[np.int64], first_seen: NDArray[np.int64], last_seen: NDArray[np.int64], gap_seconds: int
+) -> Tenancies:
     if not len(address):
         return Tenancies(address.astype(np.int32), address, address)
     origin = int(first_seen.min())
@@ -64,11 +86,9 @@ def split_tenancies(
     held_until = _address_and_time(address, last_seen, origin)[order]
     np.maximum.accumulate(held_until, out=held_until)
     new_address = np.ones(len(key), dtype=np.bool_)
-    starts = new_address.copy()
     np.not_equal(key[1:] >> _TIME_BITS, key[:-1] >> _TIME_BITS, out=new_address[1:])
-    # Across addresses the difference is past any gap, or meets a start that is one anyway.
-    np.greater(key[1:] - held_until[:-1], gap_seconds, out=starts[1:])
-    starts |= new_address
+    starts = new_address.copy()
+    starts[1:] |= key[1:] - held_until[:-1] > gap_seconds
     of = np.empty(len(key), dtype=np.int32)
     of[order] = np.cumsum(starts, dtype=np.int32) - np.int32(1)
     return Tenancies(of, key[starts] >> _TIME_BITS, _count_within(new_address[starts]))

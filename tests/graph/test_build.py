@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import UsageError
-from mithra.graph.relations import Derived, Observed, catalogue, chosen, register
+from mithra.graph.relations import Derived, Named, Observed, catalogue, chosen, register
 
 
 def sixteen(text):
@@ -227,6 +227,21 @@ def test_relations_of_your_own(t):
     assert sorted(snap.relations) == ["etld_plus_one", "initial", "text"]
     assert t.edges(snap, "initial") == [("a.com", "a", 0, 0), ("b.com", "a", 0, 0)]
     assert t.edges(snap, "text")[1:] == [("b.com", "axx", 0, 0), ("b.com", "zzz", 0, 0)]
+
+
+def test_relations_that_follow_from_names(t):
+    def top_level(visible):
+        return pa.array([n.rpartition(".")[2] if n != "skip.me" else None for n in visible.names.to_pylist()])
+
+    rows = [
+        t.rr("b.com", "A", "192.0.2.1", 3, 9),
+        t.rr("a.org", "A", "192.0.2.1", 1),
+        t.rr("skip.me", "A", "192.0.2.1"),
+    ]
+    snap = t.snapshot({"resolutions": rows}, relations=[Named("tld", top_level)])
+    assert t.edges(snap, "tld") == [("a.org", "org", 1, 1), ("b.com", "com", 3, 9)]
+    with pytest.raises(UsageError, match="one key for each domain"):
+        t.snapshot({"resolutions": rows}, relations=[Named("tld", lambda visible: pa.array(["x"]))])
 
 
 def test_a_derived_relation_brings_what_it_derives_from():
