@@ -9,7 +9,7 @@ with the same columns. Validation examples stop each member early and choose not
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from mithra.learn.prior import Prior
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
 from mithra.nn.network import DomainNetwork, NetworkShape
-from mithra.nn.tensors import Meetings, Scaler, meetings
+from mithra.nn.tensors import Scaler, Tokens, tokens
 
 __all__ = ["Ensemble", "Labelled", "Member"]
 
@@ -76,11 +76,9 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One network with its scalers and one tree ensemble."""
+    """One network and one tree ensemble."""
 
     network: DomainNetwork
-    static: Scaler
-    dynamic: Scaler
     trees: Any  # lightgbm.Booster
 
 
@@ -90,6 +88,8 @@ class Ensemble:
 
     members: tuple[Member, ...]
     prior: Prior
+    static: Scaler
+    dynamic: Scaler
     static_names: tuple[str, ...]
     dynamic_names: tuple[str, ...]
     flat_names: tuple[str, ...]
@@ -115,10 +115,21 @@ class Ensemble:
             threads=settings.threads,
         )
         everyone = network_static(store.static, store.fold, prior)
-        store_met = meetings(store.company)
         own = [network_static(part.inputs.static, part.inputs.fold, prior) for part in (train, val)]
         flat, flat_val = train.inputs.flat(), val.inputs.flat()
-        met, met_val = meetings(train.inputs.company), meetings(val.inputs.company)
+        static = Scaler.fit(own[0].values)
+        dynamic = Scaler.fit(train.inputs.dynamic.values)
+        stored = static.transform(everyone.values)
+        parts = [
+            _Part(
+                static.transform(table.values),
+                dynamic.transform(part.inputs.dynamic.values),
+                _tokens(part.inputs, stored),
+                part.y,
+                part.weight,
+            )
+            for table, part in zip(own, (train, val), strict=True)
+        ]
         task = progress.add_task("training", total=settings.members * settings.epochs) if progress else None
         members = []
         threads = torch.get_num_threads()
@@ -132,15 +143,15 @@ class Ensemble:
                     if progress is not None and task is not None:
                         progress.advance(task, epochs)
 
-                network, static, dynamic = _fit_network(
-                    train, val, met, met_val, everyone, store_met, own, settings, seed, advance
-                )
-                members.append(Member(network, static, dynamic, trees))
+                network = _fit_network(parts[0], parts[1], settings, seed, advance)
+                members.append(Member(network, trees))
         finally:
             torch.set_num_threads(threads)
         return cls(
             tuple(members),
             prior,
+            static,
+            dynamic,
             train.inputs.static.names,
             train.inputs.dynamic.names,
             flat.names,
@@ -151,10 +162,9 @@ class Ensemble:
         """Mean logits of the networks and of the trees, each [examples]."""
         self._check(inputs)
         values = self._flat(inputs).values
-        met = meetings(inputs.company)
-        network = [self._network(member, inputs, store, met) for member in self.members]
+        network = self._networks(*self._scaled(inputs, store))
         trees = [member.trees.predict(values, raw_score=True) for member in self.members]
-        return np.mean(network, axis=0), np.mean(trees, axis=0)
+        return network, np.asarray(np.mean(trees, axis=0))
 
     def logits(self, inputs: Inputs, store: Store) -> NDArray[np.float64]:
         """Uncalibrated log-odds of being nefarious, [examples]."""
@@ -176,38 +186,33 @@ class Ensemble:
             kind: shap[:, [i for i, k in enumerate(kinds) if k == kind]].sum(axis=1)
             for kind in sorted(set(kinds))
         }
-        met = meetings(inputs.company)
-        whole = [self._network(member, inputs, store, met) for member in self.members]
+        own, dynamic, met = self._scaled(inputs, store)
+        whole = self._networks(own, dynamic, met)
+        network_names = self._network_static(inputs.static, inputs.fold).names
         result = {}
         for kind, shares in by_trees.items():
-            less = [
-                self._network(
-                    member, inputs, store, {r: m for r, m in met.items() if kind_of(r) != kind}, without=kind
-                )
-                for member in self.members
-            ]
-            by_network = np.mean(whole, axis=0) - np.mean(less, axis=0)
-            result[kind] = np.asarray((shares + by_network) / 2)
+            less = self._networks(
+                _blank(own, network_names, kind),
+                _blank(dynamic, self.dynamic_names, kind),
+                {name: one for name, one in met.items() if kind_of(name) != kind},
+            )
+            result[kind] = np.asarray((shares + whole - less) / 2)
         return result
 
-    def _network(
-        self,
-        member: Member,
-        inputs: Inputs,
-        store: Store,
-        met: Mapping[str, Meetings],
-        without: str | None = None,
-    ) -> NDArray[np.float64]:
-        static = network_static(inputs.static, inputs.fold, self.prior)
-        own = member.static.transform(static.values)
-        dynamic = member.dynamic.transform(inputs.dynamic.values)
-        if without is not None:
-            own = _blank(own, static.names, without)
-            dynamic = _blank(dynamic, self.dynamic_names, without)
-        everyone = member.static.transform(network_static(store.static, store.fold, self.prior).values)
+    def _networks(self, own: Tensor, dynamic: Tensor, met: Mapping[str, Tokens]) -> NDArray[np.float64]:
+        """Mean logits of the networks, [examples]."""
         with torch.no_grad():
-            logits = member.network(everyone, own, dynamic, met, meetings(store.company))
-        return np.asarray(logits.numpy(), dtype=np.float64)
+            logits = [member.network(own, dynamic, met) for member in self.members]
+        return np.asarray(torch.stack(logits).mean(dim=0).numpy(), dtype=np.float64)
+
+    def _scaled(self, inputs: Inputs, store: Store) -> tuple[Tensor, Tensor, dict[str, Tokens]]:
+        """Own static and dynamic features, and the tokens, as the networks read them."""
+        own = self.static.transform(self._network_static(inputs.static, inputs.fold).values)
+        everyone = self.static.transform(self._network_static(store.static, store.fold).values)
+        return own, self.dynamic.transform(inputs.dynamic.values), _tokens(inputs, everyone)
+
+    def _network_static(self, static: FeatureTable, fold: NDArray[np.int8]) -> FeatureTable:
+        return network_static(static, fold, self.prior)
 
     def _flat(self, inputs: Inputs) -> FeatureTable:
         """The trees' table with the columns of training; a relation that is missing is missing values."""
@@ -269,58 +274,78 @@ def _fit_trees(
     return lightgbm.Booster(model_str=text)
 
 
-def _fit_network(
-    train: Labelled,
-    val: Labelled,
-    met: Mapping[str, Meetings],
-    met_val: Mapping[str, Meetings],
-    everyone: FeatureTable,
-    store_met: Mapping[str, Meetings],
-    own_static: list[FeatureTable],
-    settings: TrainSettings,
-    seed: int,
-    advance: Any,
-) -> tuple[DomainNetwork, Scaler, Scaler]:
-    torch.manual_seed(seed)
-    static, dynamic = Scaler.fit(own_static[0].values), Scaler.fit(train.inputs.dynamic.values)
-    own = [static.transform(table.values) for table in own_static]
-    now = [dynamic.transform(part.inputs.dynamic.values) for part in (train, val)]
-    store = static.transform(everyone.values)
-    network = DomainNetwork(
-        NetworkShape(
-            static=static.width,
-            dynamic=dynamic.width,
-            relations=tuple(train.inputs.company),
-            width=settings.width,
-            rounds=settings.rounds,
-            dropout=settings.dropout,
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Training or validation examples as the network reads them."""
+
+    own: Tensor
+    dynamic: Tensor
+    met: Mapping[str, Tokens]
+    y: NDArray[np.int8]
+    weight: NDArray[np.float32]
+
+    def take(self, rows: NDArray[np.int64]) -> _Part:
+        return _Part(
+            self.own[rows],
+            self.dynamic[rows],
+            {name: one.take(rows) for name, one in self.met.items()},
+            self.y[rows],
+            self.weight[rows],
         )
+
+
+def _tokens(inputs: Inputs, everyone: Tensor) -> dict[str, Tokens]:
+    return {name: tokens(company, everyone) for name, company in inputs.company.items()}
+
+
+def _fit_network(
+    train: _Part, val: _Part, settings: TrainSettings, seed: int, advance: Callable[[int], None]
+) -> DomainNetwork:
+    """One network, stopped on the average precision of validation; batches are drawn once."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    shape = NetworkShape(
+        static=train.own.shape[1],
+        dynamic=train.dynamic.shape[1],
+        relations=tuple(train.met),
+        width=settings.width,
+        dropout=settings.dropout,
     )
+    network = DomainNetwork(shape)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    target, weight = torch.from_numpy(train.y.astype(np.float32)), torch.from_numpy(train.weight)
+    rows = rng.permutation(len(train.y))
+    batches = [train.take(part) for part in np.array_split(rows, -(-len(rows) // settings.batch))]
     best, best_state, waited = -1.0, copy.deepcopy(network.state_dict()), 0
     for epoch in range(1, settings.epochs + 1):
         network.train()
-        optimiser.zero_grad()
-        logits = network(store, own[0], now[0], met, store_met)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, weight=weight)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        optimiser.step()
+        for i in rng.permutation(len(batches)):
+            _step(network, optimiser, batches[i])
         advance(1)
         if epoch % CHECK_EVERY_EPOCHS:
             continue
         network.eval()
         with torch.no_grad():
-            score = average_precision(val.y, network(store, own[1], now[1], met_val, store_met).numpy())
+            score = average_precision(val.y, network(val.own, val.dynamic, val.met).numpy())
         if score > best:
             best, best_state, waited = score, copy.deepcopy(network.state_dict()), 0
-        else:
-            waited += CHECK_EVERY_EPOCHS
-            if waited >= settings.patience:
-                advance(settings.epochs - epoch)
-                break
+            continue
+        waited += CHECK_EVERY_EPOCHS
+        if waited >= settings.patience:
+            advance(settings.epochs - epoch)
+            break
     network.load_state_dict(best_state)
     network.eval()
-    return network, static, dynamic
+    return network
+
+
+def _step(network: DomainNetwork, optimiser: torch.optim.Optimizer, batch: _Part) -> None:
+    optimiser.zero_grad()
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(
+        network(batch.own, batch.dynamic, batch.met),
+        torch.from_numpy(batch.y.astype(np.float32)),
+        weight=torch.from_numpy(batch.weight),
+    )
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+    optimiser.step()

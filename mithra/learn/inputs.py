@@ -62,7 +62,6 @@ class Store:
 
     static: FeatureTable  # [domains, static]
     fold: NDArray[np.int8]  # [domains] see learn/prior.py
-    company: Mapping[str, Company]  # of every domain when it had settled; empty for one round
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +81,10 @@ class Inputs:
         return self.static.concat(self.dynamic).concat(company_table(self.company, len(self)))
 
 
-def store_of(
-    snapshot: Snapshot,
-    *,
-    rounds: int = 1,
-    store: NDArray[np.bool_] | None = None,
-    kin: NDArray[np.int32] | None = None,
-) -> Store:
-    """The store of a snapshot for a network of this many rounds; `store` and `kin` as in `companies`."""
-    everyone = np.arange(len(snapshot))
-    company: Mapping[str, Company] = {}
-    if rounds > 1:
-        at = settled(snapshot)
-        company = companies(snapshot, Examples(everyone, at), store=store, kin=kin, not_before=at)
-    return Store(static_table(snapshot, everyone), fold_of(snapshot.groups)[snapshot.group], company)
+def store_of(snapshot: Snapshot) -> Store:
+    """The store of a snapshot."""
+    static = static_table(snapshot, np.arange(len(snapshot)))
+    return Store(static, fold_of(snapshot.groups)[snapshot.group])
 
 
 def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:

@@ -38,10 +38,11 @@ __all__ = ["FORMAT", "Model", "Prediction", "load"]
 
 FORMAT = 1
 MANIFEST = "model.json"
-CHUNK_EXAMPLES = 100_000
+CHUNK_EXAMPLES = 50_000
+SCALER_PARTS = ("mean", "deviation", "may_miss")
 DEFAULT_BUDGET = "0.001"
 
-_stores: WeakKeyDictionary[Snapshot, dict[int, Store]] = WeakKeyDictionary()
+_stores: WeakKeyDictionary[Snapshot, Store] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +76,7 @@ class Model:
         kin: NDArray[np.int32] | None = None,
     ) -> Prediction:
         """Scores of examples of a snapshot; `store` and `kin` as in `mithra.graph.company.companies`."""
-        rounds = self.settings.rounds
-        if rounds > 1 and (store is not None or kin is not None):
-            known = store_of(snapshot, rounds=rounds, store=store, kin=kin)
-        else:
-            known = _store(snapshot, rounds)
+        known = _store(snapshot)
         raw = [
             self.ensemble.logits(
                 example_inputs(snapshot, examples.take(rows), known, store=store, kin=kin), known
@@ -90,7 +87,7 @@ class Model:
 
     def contributions(self, snapshot: Snapshot, examples: Examples) -> dict[str, NDArray[np.float64]]:
         """Calibrated log-odds that each kind of evidence adds, [examples] a kind; positive is worse."""
-        known = _store(snapshot, self.settings.rounds)
+        known = _store(snapshot)
         parts = [
             self.ensemble.contributions(example_inputs(snapshot, examples.take(rows), known), known)
             for rows in _chunks(len(examples))
@@ -166,14 +163,12 @@ class Model:
         files = {}
         for i, booster in enumerate(self.ensemble.prior.boosters):
             files[f"prior-{i}.txt"] = booster.model_to_string().encode()
+        scalers = {"static": self.ensemble.static, "dynamic": self.ensemble.dynamic}
+        files["scalers.safetensors"] = save(
+            {f"{name}.{part}": getattr(one, part) for name, one in scalers.items() for part in SCALER_PARTS}
+        )
         for i, member in enumerate(self.ensemble.members):
             tensors = {f"network.{k}": v.numpy() for k, v in member.network.state_dict().items()}
-            for name, scaler in (("static", member.static), ("dynamic", member.dynamic)):
-                tensors |= {
-                    f"{name}.mean": scaler.mean,
-                    f"{name}.deviation": scaler.deviation,
-                    f"{name}.may_miss": scaler.may_miss,
-                }
             files[f"member-{i}.safetensors"] = save(tensors)
             files[f"trees-{i}.txt"] = member.trees.model_to_string().encode()
         return files
@@ -186,9 +181,12 @@ def load(path: str | Path) -> Model:
         InputError: no model folder, or one of a format that this version does not know.
         IntegrityError: a file is missing or does not match its digest.
     """
+    from safetensors.numpy import load as load_tensors
+
     path = Path(path)
     manifest = _manifest(path)
     contents = {name: _checked(path / name, digest) for name, digest in manifest["files"].items()}
+    scaled = load_tensors(contents["scalers.safetensors"])
     columns = {name: tuple(values) for name, values in manifest["columns"].items()}
     ensemble = Ensemble(
         members=tuple(
@@ -196,6 +194,8 @@ def load(path: str | Path) -> Model:
             for i, shape in enumerate(manifest["shapes"])
         ),
         prior=Prior(tuple(_trees(contents[name]) for name in sorted(contents) if name.startswith("prior-"))),
+        static=Scaler(*(scaled[f"static.{part}"] for part in SCALER_PARTS)),
+        dynamic=Scaler(*(scaled[f"dynamic.{part}"] for part in SCALER_PARTS)),
         static_names=columns["static"],
         dynamic_names=columns["dynamic"],
         flat_names=columns["flat"],
@@ -253,11 +253,7 @@ def _member(contents: Mapping[str, bytes], i: int, shape: NetworkShape) -> Membe
         {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     )
     network.eval()
-    scalers = [
-        Scaler(*(tensors[f"{name}.{part}"].numpy() for part in ("mean", "deviation", "may_miss")))
-        for name in ("static", "dynamic")
-    ]
-    return Member(network, scalers[0], scalers[1], _trees(contents[f"trees-{i}.txt"]))
+    return Member(network, _trees(contents[f"trees-{i}.txt"]))
 
 
 def _trees(content: bytes) -> Any:
@@ -266,17 +262,16 @@ def _trees(content: bytes) -> Any:
     return lightgbm.Booster(model_str=content.decode())
 
 
-def _store(snapshot: Snapshot, rounds: int) -> Store:
+def _store(snapshot: Snapshot) -> Store:
     """The store of a snapshot, made once for as long as the snapshot lives."""
-    made = _stores.setdefault(snapshot, {})
-    if rounds not in made:
-        made[rounds] = store_of(snapshot, rounds=rounds)
-    return made[rounds]
+    if snapshot not in _stores:
+        _stores[snapshot] = store_of(snapshot)
+    return _stores[snapshot]
 
 
 def _nobody(inputs: Inputs) -> Store:
     """A store for examples that meet nobody."""
-    return Store(inputs.static.take(np.empty(0, np.int64)), inputs.fold[:0], {})
+    return Store(inputs.static.take(np.empty(0, np.int64)), inputs.fold[:0])
 
 
 def _chunks(size: int) -> list[NDArray[np.int64]]:

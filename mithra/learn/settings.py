@@ -23,7 +23,7 @@ class TrainSettings:
     validation_share: float = 0.2  # of the eTLD+1 groups, for early stopping and calibration
     members: int = 3  # networks and tree ensembles whose logits are averaged
     width: int = 48  # of the network's encodings
-    rounds: int = 1  # of message passing
+    batch: int = 4096  # examples in a step
     dropout: float = 0.3
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
@@ -45,7 +45,7 @@ class TrainSettings:
             "max_examples",
             "members",
             "width",
-            "rounds",
+            "batch",
             "epochs",
             "patience",
             "threads",

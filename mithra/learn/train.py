@@ -87,7 +87,7 @@ def fit_model(
         split = group_split(chosen.group, (1 - share, share, 0.0), seed=settings.seed)
         held_out = np.zeros(len(chosen), bool)
         held_out[split.val] = True
-    known = store_of(graph, rounds=settings.rounds, store=store, kin=kin)
+    known = store_of(graph)
     parts = [
         _labelled(graph, chosen.take(np.flatnonzero(rows)), known, store, kin)
         for rows in (~held_out, held_out)

@@ -1,8 +1,7 @@
-"""From NumPy to torch: scaled features with their missing flags, and the company index of each relation."""
+"""From NumPy to torch: scaled features with their missing flags, and one token for each meeting."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mithra.graph.company import Company, Runs
+from mithra.graph.company import Company, company_sum
 
-__all__ = ["Meetings", "RunTensors", "Scaler", "meetings"]
+__all__ = ["Scaler", "Tokens", "tokens"]
 
 CLIP_DEVIATIONS = 5.0
 DAY_SECONDS = 86_400.0
@@ -57,62 +56,41 @@ class Scaler:
 
 
 @dataclass(frozen=True, eq=False)
-class RunTensors:
-    """`Runs` as tensors."""
+class Tokens:
+    """One relation as the network reads it: a token for each example at each of its entities.
 
-    domain: Tensor  # [store edges] int64
-    start: Tensor  # [pairs]
-    stop: Tensor  # [pairs]
+    A token holds the mean of the scaled features of those whom the example meets there, and TRAITS more:
+    log(1 + others), whether nobody is there, log(1 + days since the edge was seen).
+    """
 
-    @classmethod
-    def of(cls, runs: Runs) -> RunTensors:
-        return cls(*(torch.from_numpy(part) for part in (runs.domain, runs.start, runs.stop)))
-
-    def sums(self, values: Tensor) -> Tensor:
-        """Sums of float64 `values` [domains, dim] over every run, [pairs, dim]."""
-        total = torch.cumsum(values[self.domain], dim=0)
-        total = torch.cat([total.new_zeros(1, total.shape[1]), total])
-        return total[self.stop] - total[self.start]
-
-
-@dataclass(frozen=True, eq=False)
-class Meetings:
-    """One relation's company as tensors."""
-
-    example: Tensor  # [pairs]
+    example: Tensor  # [tokens] int64, ascending
+    values: Tensor  # [tokens, features + TRAITS]
     examples: int
-    others: Tensor  # [pairs] domains met
-    traits: Tensor  # [pairs, TRAITS] what the network knows of a pair besides the company's encodings
-    everyone: RunTensors
-    kin: RunTensors
 
-    TRAITS = 3  # log(1 + others), nobody, log(1 + days since the edge was seen)
+    TRAITS = 3
 
-    def company_mean(self, encoded: Tensor) -> Tensor:
-        """Mean encoding of the domains met at each pair, 0 where there is nobody, [pairs, dim]."""
-        wide = encoded.double()  # prefix sums over millions of edges need the digits
-        total = self.everyone.sums(wide) - self.kin.sums(wide)
-        return (total / self.others.clamp(min=1).unsqueeze(1)).float()
-
-
-def meetings(company: Mapping[str, Company]) -> dict[str, Meetings]:
-    """The company of every relation as tensors."""
-    return {name: _meetings(one) for name, one in company.items()}
+    def take(self, rows: NDArray[np.int64]) -> Tokens:
+        """The tokens of these examples, which become 0, 1, 2 …"""
+        start = np.searchsorted(self.example.numpy(), np.append(rows, rows + 1))
+        first, last = start[: len(rows)], start[len(rows) :]
+        count = last - first
+        example = np.repeat(np.arange(len(rows)), count)
+        within = np.arange(len(example)) - np.repeat(np.cumsum(count) - count, count)
+        chosen = torch.from_numpy(np.repeat(first, count) + within)
+        return Tokens(torch.from_numpy(example), self.values[chosen], len(rows))
 
 
-def _meetings(company: Company) -> Meetings:
+def tokens(company: Company, store: Tensor) -> Tokens:
+    """Tokens of one relation, given the scaled features of every domain that can be met, [domains, features].
+
+    Sums run in float64: prefix sums over millions of edges need the digits.
+    """
     others = company.others
-    traits = np.column_stack([np.log1p(others), others == 0, np.log1p(company.age / DAY_SECONDS)]).astype(
-        np.float32
-    )
-    return Meetings(
-        example=torch.from_numpy(company.example),
-        examples=company.examples,
-        others=torch.from_numpy(others),
-        traits=torch.from_numpy(traits),
-        everyone=RunTensors.of(company.everyone),
-        kin=RunTensors.of(company.kin),
-    )
+    total = company_sum(company, store.numpy().astype(np.float64))
+    mean = total / np.maximum(others, 1)[:, None]
+    traits = np.column_stack([np.log1p(others), others == 0, np.log1p(company.age / DAY_SECONDS)])
+    values = np.concatenate([mean, traits], axis=1).astype(np.float32)
+    return Tokens(torch.from_numpy(company.example), torch.from_numpy(values), company.examples)
 
 
 def _squash(values: NDArray[np.float32]) -> NDArray[np.float32]:
