@@ -119,6 +119,13 @@ def from_bytes(packed: pa.Array) -> Addresses:
 
 def quad_text(values: NDArray[np.uint32], tail: str = "") -> pa.Array:
     """IPv4 addresses as dotted quads, with the tail behind them, [n]."""
+    blocks = [
+        _quad_block(values[start : start + _BLOCK_ROWS], tail) for start in range(0, len(values), _BLOCK_ROWS)
+    ]
+    return pa.chunked_array(blocks, pa.string()).combine_chunks() if blocks else pa.array([], pa.string())
+
+
+def _quad_block(values: NDArray[np.uint32], tail: str) -> pa.Array:
     octets = [_OCTETS.take(pa.array(values >> np.uint32(shift) & np.uint32(255))) for shift in (24, 16, 8, 0)]
     dotted = pc.binary_join_element_wise(*octets, ".")
     return pc.binary_join_element_wise(dotted, pa.scalar(tail), "") if tail else dotted

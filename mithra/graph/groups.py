@@ -16,9 +16,14 @@ from mithra.names import etld_plus_one, registered_domain
 __all__ = ["group_domains", "registered_ancestor"]
 
 
+BLOCK_ROWS = 1 << 15  # temporaries of that many names stay in the processor's cache
+
+
 def group_domains(names: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
     """Group id of each canonical name, [names], and the groups' names, sorted."""
-    return sorted_dictionary(pc.coalesce(etld_plus_one(names), names))
+    blocks = [names.slice(start, BLOCK_ROWS) for start in range(0, len(names), BLOCK_ROWS)]
+    groups = [pc.coalesce(etld_plus_one(block), block) for block in blocks]
+    return sorted_dictionary(pa.chunked_array(groups, pa.string()))
 
 
 def registered_ancestor(group: NDArray[np.int32], groups: pa.Array) -> pa.Array:
