@@ -20,7 +20,7 @@ __all__ = [
     "Visible",
     "labels_as_of",
     "merged_records",
-    "observations",
+    "other_observations",
     "resolutions_as_of",
     "visible_tables",
 ]
@@ -71,7 +71,8 @@ def resolutions_as_of(resolutions: Frame, as_of: int) -> Frame:
     reverse = nw.col("rrtype") == "PTR"
     for zone in _REVERSE_ZONES:
         reverse = reverse | nw.col("name").str.ends_with(zone)
-    return resolutions.filter(nw.col("first_seen") <= as_of, ~reverse).select(
+    known = ~nw.col("name").is_null() & (nw.col("first_seen") <= as_of)
+    return resolutions.filter(known, ~reverse).select(
         "name",
         "rrtype",
         "rdata",
@@ -82,22 +83,19 @@ def resolutions_as_of(resolutions: Frame, as_of: int) -> Frame:
     )
 
 
-def observations(visible: Mapping[str, Frame]) -> Frame:
-    """name, first_seen, last_seen (of its traffic, null where there was none), ttl_min: one row a domain.
+def other_observations(visible: Mapping[str, Frame]) -> Frame:
+    """name, first_seen, last_seen (of its traffic, null where there was none): what is no record.
 
-    In no order. Labels and popularity are no observations.
+    One row a name, in no order. Labels and popularity are no observations.
     """
     nothing = nw.lit(None, nw.Int64)
     seen = [
-        visible["resolutions"].select("name", "first_seen", "last_seen", "ttl"),
-        visible["registrations"].select("name", first_seen="captured_at", last_seen=nothing, ttl=nothing),
-        visible["certificates"].select("name", first_seen="seen_at", last_seen=nothing, ttl=nothing),
-        visible["queries"].select("name", "first_seen", last_seen="first_seen", ttl=nothing),
+        visible["registrations"].select("name", first_seen="captured_at", last_seen=nothing),
+        visible["certificates"].select("name", first_seen="seen_at", last_seen=nothing),
+        visible["queries"].select("name", "first_seen", last_seen="first_seen"),
     ]
     by_name = nw.concat(seen).filter(~nw.col("name").is_null()).group_by("name")
-    return by_name.agg(
-        nw.col("first_seen").min(), nw.col("last_seen").max(), nw.col("ttl").min().alias("ttl_min")
-    )
+    return by_name.agg(nw.col("first_seen").min(), nw.col("last_seen").max())
 
 
 def merged_records(records: Frame) -> Frame:
@@ -109,7 +107,7 @@ def merged_records(records: Frame) -> Frame:
     stretch = (nw.col("first_seen") // TENANCY_GAP_SECONDS).alias("stretch")
     return (
         records.with_columns(stretch)
-        .group_by("domain", "rrtype", "rdata", "stretch")
+        .group_by("name", "rrtype", "rdata", "stretch")
         .agg(
             nw.col("first_seen").min(), nw.col("last_seen").max(), nw.col("count").max(), nw.col("ttl").min()
         )

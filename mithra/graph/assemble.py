@@ -5,6 +5,7 @@ In come edges as the engine delivers them; out come distinct edges sorted by (do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +19,6 @@ from mithra.graph.addresses import AddressColumn
 from mithra.graph.csr import (
     Edges,
     capped,
-    encode,
     inherited,
     merged,
     sorted_dictionary,
@@ -26,10 +26,11 @@ from mithra.graph.csr import (
 )
 from mithra.graph.entities import Entities
 from mithra.graph.groups import group_domains, registered_ancestor
+from mithra.graph.records import Domains, Found
 from mithra.graph.relations import Derived, Named, Observed
 from mithra.graph.tenancy import split_tenancies
 
-__all__ = ["Assembled", "Family", "assemble", "derive", "family_of", "named"]
+__all__ = ["Assembled", "Family", "assemble", "derive", "edges_of", "family_of", "named"]
 
 
 _NOTHING = np.zeros(0, dtype=np.int64)
@@ -72,26 +73,25 @@ def family_of(names: pa.Array) -> Family:
 
 
 def assemble(
-    kind: Observed, found: pa.Table, parent: NDArray[np.int64], since: NDArray[np.int64]
+    kind: Observed, found: Found, domains: Callable[[], Domains], family: Callable[[], Family]
 ) -> Assembled:
-    """The edges of an observed relation from its frame `domain, entity, first_seen, last_seen[, count]`.
+    """The edges of an observed relation.
 
     Args:
         kind: the relation.
         found: its edges, in any order, repeated ones allowed.
-        parent: domain to inherit from, -1 for none, [domains].
-        since: when each domain was first seen, [domains].
+        domains: the domains, called when the entities are in order.
+        family: who inherits from whom; called only for relations that are inherited.
     """
-    raw, entities = _stays(found) if kind.tenancies else _plain(found)
-    edges = merged(raw)
-    observations = np.zeros(len(parent), dtype=np.int64)
-    if edges.count is not None:
-        observations = np.bincount(edges.domain, edges.count, len(parent)).astype(np.int64)
-    edges, dropped = capped(edges, kind.most)
+    raw, entities = _tenancies(found) if kind.tenancies else _in_byte_order(found)
+    valid = raw if (raw.entity >= 0).all() else raw.take(raw.entity >= 0)
+    distinct = merged(valid)
+    observations = np.bincount(distinct.domain, distinct.count, len(domains().names)).astype(np.int64)
+    edges, dropped = capped(distinct, kind.most)
     if kind.inherited:
-        edges, over = capped(inherited(edges, parent, since), kind.most)
+        edges, over = capped(inherited(edges, family().parent, domains().first_seen), kind.most)
         dropped += over
-    return Assembled(edges, entities, dropped, found.num_rows - len(raw), observations)
+    return Assembled(edges, entities, dropped, len(raw) - len(valid), observations)
 
 
 def derive(kind: Derived, base: Assembled, keys: pa.Array) -> Assembled:
@@ -133,25 +133,30 @@ def _dictionary(keys: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(ids, mask=ids < 0), names)
 
 
-def _plain(found: pa.Table) -> tuple[Edges, Entities]:
-    """Edges with entities in byte order of their keys."""
-    edges = encode(found)
+def edges_of(found: Found) -> Edges:
+    """The edges with ids for entities, in byte order of their keys."""
+    entity, keys = sorted_dictionary(found.entity)
+    return Edges(found.domain(), entity, keys, found.first_seen, found.last_seen, found.count)
+
+
+def _in_byte_order(found: Found) -> tuple[Edges, Entities]:
+    edges = edges_of(found)
     return edges, Entities(edges.entities)
 
 
-def _stays(found: pa.Table) -> tuple[Edges, Entities]:
-    """Edges with tenancies as entities: IPv4, then IPv6, in numeric order; what is no address is left out."""
-    held = AddressColumn.of(found["entity"])
-    domain, first_seen, last_seen, count, address = (
-        *(found[name].to_numpy() for name in ("domain", "first_seen", "last_seen", "count")),
-        held.id,
+def _tenancies(found: Found) -> tuple[Edges, Entities]:
+    """The edges with tenancies for entities, id -1 where the key is no address: IPv4, then IPv6, in order."""
+    held = AddressColumn.of(found.entity)
+    rows = np.flatnonzero(held.id >= 0)
+    every = len(rows) == len(held.id)
+    address, first_seen, last_seen = (
+        column if every else column[rows] for column in (held.id, found.first_seen, found.last_seen)
     )
-    if len(address) and address.min() < 0:
-        rows = np.flatnonzero(address >= 0)
-        domain, first_seen, last_seen, count, address = (
-            column[rows] for column in (domain, first_seen, last_seen, count, address)
-        )
     tenancies = split_tenancies(address, first_seen, last_seen)
+    entity = tenancies.of
+    if not every:
+        entity = np.full(len(held.id), -1, dtype=np.int32)
+        entity[rows] = tenancies.of
     keys = tenancies.keys(held.text(tenancies.address))
-    edges = Edges(domain.astype(np.int32, copy=False), tenancies.of, keys, first_seen, last_seen, count)
+    edges = Edges(found.domain(), entity, keys, found.first_seen, found.last_seen, found.count)
     return edges, Entities(keys, held.addresses(tenancies.address))

@@ -1,41 +1,38 @@
 """From a workspace's tables to the snapshot as of t.
 
-Names become ids first, sorted by name; then each relation of the catalogue is read as edges between ids and
-keys, merged, capped and indexed. String work runs in the engine and can spill to disk; what comes back to
-memory is one relation's edges at a time, put in order by other threads while the engine reads on.
+The engine delivers what could be known at t; from then on all is arrays. Names get ids in their order, and
+each relation of the catalogue is merged, capped and indexed by a task of its own, two at a time. A task may
+wait for tasks that were handed in before it, never for later ones.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mithra.errors import UsageError
-from mithra.graph.asof import Visible, merged_records, networks_as_of, observations, visible_tables
-from mithra.graph.assemble import Assembled, Family, assemble, derive, family_of, named
-from mithra.graph.csr import to_relation
-from mithra.graph.facts import (
-    label_table,
-    popularity_facts,
-    registration_facts,
-    uncounted,
-)
+from mithra.graph.asof import Visible, merged_records, networks_as_of, other_observations, visible_tables
+from mithra.graph.assemble import Assembled, Family, assemble, derive, edges_of, family_of, named
+from mithra.graph.csr import merged, to_relation
+from mithra.graph.facts import label_table, popularity_facts, registration_facts
 from mithra.graph.native import Engine, Frame, arrow
+from mithra.graph.records import Domains, Found, Records, number
 from mithra.graph.relations import Derived, Named, Observed, RelationKind, chosen
 from mithra.graph.snapshot import FACTS, Snapshot, completed
+from mithra.names import SuffixList
 
 __all__ = ["MERGE_FROM_ROWS", "build"]
 
 log = logging.getLogger(__name__)
 
-MERGE_FROM_ROWS = 10_000_000  # resolution rows from which on they are merged in the engine first
+MERGE_FROM_ROWS = 5_000_000  # resolution rows from which on the engine merges them, on disk if need be
+WORKERS = 3  # one of them mostly waits
 _EDGE_COLUMNS = ("domain", "entity", "first_seen", "last_seen")
 
 
@@ -59,75 +56,101 @@ def build(
         on_step: told each step as it begins.
     """
     kinds, at = chosen(relations), int(as_of.timestamp())
-    with ThreadPoolExecutor(2, thread_name_prefix="mithra-build") as pool:
-        on_step("names")
-        seen = visible_tables(tables, at)
-        domains = _sorted(arrow(observations(seen)))
-        names, since = domains["name"].chunk(0), domains["first_seen"].to_numpy()
-        families = pool.submit(family_of, names)
+    seen, rows = visible_tables(tables, at), _row_counts(tables)
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="mithra-build") as pool:
+        pool.submit(SuffixList.bundled)  # holds Python's lock for a while; nobody else needs it yet
         on_step("records")
-        held = _row_counts(tables)
-        engine.number(names)
-        rows = {table: engine.identified(frame) for table, frame in seen.items()}
-        if held["resolutions"] >= merge_from_rows:
-            rows["resolutions"] = merged_records(rows["resolutions"])
-        rows["resolutions"] = engine.keep(rows["resolutions"], "records")
-        family = families.result()
-        visible = _visible(engine, rows, networks_as_of(tables["networks"], at), domains, family, at)
-        sorting = {}
-        for kind in [kind for kind in kinds if isinstance(kind, Observed)]:
-            on_step(kind.name)
-            edges = _edge_table(kind, visible)
-            sorting[kind.name] = pool.submit(assemble, kind, edges, family.parent, since)
-        on_step("facts")  # while the pool still sorts
-        known = _facts(engine, tables, held, domains, family, at)
-        labels = label_table(engine, tables["labels"], at, names)
-        parts = {name: future.result() for name, future in sorting.items()}
-        for kin in [kind for kind in kinds if isinstance(kind, Named)]:
-            on_step(kin.name)
-            parts[kin.name] = named(kin, kin.key(visible), since, domains["last_seen"].chunk(0))
-        for wider in [kind for kind in kinds if isinstance(kind, Derived)]:
-            on_step(wider.name)
-            base = parts[wider.of]
-            parts[wider.name] = derive(wider, base, wider.key(base.entities, visible))
-        known["count"] = _count(visible.records, kinds, parts, len(names))
-        made = pool.map(lambda kind: to_relation(kind.name, parts[kind.name].edges, len(names)), kinds)
+        told = seen["resolutions"]
+        records = Records(arrow(merged_records(told) if rows["resolutions"] >= merge_from_rows else told))
+        on_step("names and edges of records")
+        numbering = pool.submit(number, records, arrow(other_observations(seen)))
+        kinship = pool.submit(lambda: family_of(numbering.result().names))
+
+        def put_in_order(kind: Observed, more: Found | None = None) -> Future[Assembled]:
+            return pool.submit(_in_order, kind, records, more, numbering.result, kinship.result)
+
+        alone = [kind for kind in kinds if isinstance(kind, Observed) and kind.edges is None]
+        # Tenancies first: they take longest, and need no names until their end.
+        tasks = {kind.name: put_in_order(kind) for kind in sorted(alone, key=lambda kind: not kind.tenancies)}
+        domains, family = numbering.result(), kinship.result()
+        visible = _visible(engine, seen, networks_as_of(tables["networks"], at), records, domains, family, at)
+        on_step("edges of other tables")
+        for kind in kinds:
+            if isinstance(kind, Observed) and kind.edges is not None:
+                tasks[kind.name] = put_in_order(kind, _found(kind.name, kind.edges(visible)))
+        on_step("facts")
+        known = _facts(engine, tables, rows, domains, family, at)
+        labels = label_table(engine, tables["labels"], at, domains.names)
+        on_step("relations")
+        parts = {name: task.result() for name, task in tasks.items()}
+        known["count"] = _count(records, kinds, parts, domains)
+        for kind in kinds:
+            if isinstance(kind, Named):
+                parts[kind.name] = named(kind, kind.key(visible), domains.first_seen, domains.last_seen)
+            elif isinstance(kind, Derived):
+                base = parts[kind.of]
+                parts[kind.name] = derive(kind, base, kind.key(base.entities, visible))
+        made = pool.map(
+            lambda kind: to_relation(kind.name, parts[kind.name].edges, len(domains.names)), kinds
+        )
         return Snapshot(
             as_of=as_of,
-            names=names,
+            names=domains.names,
             group=family.group,
             groups=family.groups,
-            first_seen=since,
+            first_seen=domains.first_seen,
             relations={relation.name: relation for relation in made},
-            facts=completed(known, FACTS, len(names)),
+            facts=completed(known, FACTS, len(domains.names)),
             labels=labels,
             manifest=_noted(kinds, parts),
         )
 
 
-def _sorted(domains: pa.Table) -> pa.Table:
-    """The domains by name, in one chunk; faster here than in the engine, and they come to memory anyway."""
-    if not domains.num_rows:
-        return pa.table([pa.array([], f.type) for f in domains.schema], schema=domains.schema)
-    whole = domains.combine_chunks()
-    return whole.take(pc.array_sort_indices(whole["name"].chunk(0)))
+def _in_order(
+    kind: Observed,
+    records: Records,
+    more: Found | None,
+    domains: Callable[[], Domains],
+    family: Callable[[], Family],
+) -> Assembled:
+    """The relation's edges: from records, from its function, or from both."""
+    if more is None or kind.rrtypes:
+        found = records.of_types(kind.rrtypes, domains)
+        more = found if more is None else found.with_more(more)
+    return assemble(kind, more, domains, family)
 
 
 def _visible(
-    engine: Engine, rows: Mapping[str, Frame], networks: Frame, domains: pa.Table, family: Family, at: int
+    engine: Engine,
+    seen: Mapping[str, Frame],
+    networks: Frame,
+    records: Records,
+    domains: Domains,
+    family: Family,
+    at: int,
 ) -> Visible:
-    """What relations are made of."""
-    columns = {name: domains[name] for name in ("name", "first_seen", "last_seen")}
-    ids = np.arange(domains.num_rows, dtype=np.int32)
+    """What relations are made of: tables with ids in place of names."""
+    ids = pa.array(np.arange(len(domains.names), dtype=np.int32))
+    told = pa.table(
+        {
+            "domain": ids,
+            "name": domains.names,
+            "first_seen": domains.first_seen,
+            "last_seen": domains.last_seen,
+            "group": family.group_names,
+        }
+    )
+    frame = engine.put(told)
+    numbered = frame.select("domain", "name")
     return Visible(
         as_of=at,
-        names=domains["name"].chunk(0),
+        names=domains.names,
         groups=pa.DictionaryArray.from_arrays(pa.array(family.group), family.groups),
-        domains=engine.put(pa.table({"domain": ids, **columns, "group": family.group_names})),
-        records=rows["resolutions"],
-        registrations=rows["registrations"],
-        certificates=rows["certificates"],
-        queries=rows["queries"],
+        domains=frame,
+        records=engine.put(records.with_ids(domains)),
+        registrations=seen["registrations"].join(numbered, on="name").drop("name"),
+        certificates=seen["certificates"].join(numbered, on="name").drop("name"),
+        queries=seen["queries"].join(numbered, on="name").drop("name"),
         networks=networks,
     )
 
@@ -135,54 +158,58 @@ def _visible(
 def _facts(
     engine: Engine,
     tables: Mapping[str, Frame],
-    held: Mapping[str, int],
-    domains: pa.Table,
+    rows: Mapping[str, int],
+    domains: Domains,
     family: Family,
     at: int,
 ) -> dict[str, pa.Array]:
     """Columns of `FACTS`, [domains], but for the count of observations; empty tables are not asked."""
-    names = domains["name"].chunk(0)
-    known = {"last_seen": domains["last_seen"].chunk(0), "ttl_min": domains["ttl_min"].chunk(0)}
-    if held["registrations"]:
-        known |= registration_facts(tables["registrations"], at, names, family.registered)
-    if held["popularity"]:
-        known |= popularity_facts(engine, tables["popularity"], at, names, family.group_names)
+    known = {"last_seen": domains.last_seen, "ttl_min": domains.ttl_min}
+    if rows["registrations"]:
+        known |= registration_facts(tables["registrations"], at, domains.names, family.registered)
+    if rows["popularity"]:
+        known |= popularity_facts(engine, tables["popularity"], at, domains.names, family.group_names)
     return known
 
 
 def _row_counts(tables: Mapping[str, Frame]) -> dict[str, int]:
-    """Rows of each table."""
-    counted = [
-        frame.select(nw.lit(name).alias("table"), nw.len().alias("rows")) for name, frame in tables.items()
-    ]
+    """Rows of the tables that are asked only where they hold any."""
+    names = ("resolutions", "registrations", "popularity")
+    counted = [tables[name].select(nw.lit(name).alias("table"), nw.len().alias("rows")) for name in names]
     return {row["table"]: row["rows"] for row in arrow(nw.concat(counted)).to_pylist()}
 
 
-def _edge_table(kind: Observed, visible: Visible) -> pa.Table:
-    """The edges that the relation's function finds.
+def _found(name: str, frame: Frame) -> Found:
+    """The edges that a relation's function finds.
 
     Raises:
         UsageError: its frame lacks a column, or has edges without an entity.
     """
-    found = arrow(kind.edges(visible))
-    missing = [name for name in _EDGE_COLUMNS if name not in found.column_names]
+    edges = arrow(frame)
+    missing = [column for column in _EDGE_COLUMNS if column not in edges.column_names]
     if missing:
-        raise UsageError(f"the frame of relation {kind.name!r} lacks columns", value=", ".join(missing))
-    if any(found[name].null_count for name in _EDGE_COLUMNS):
-        raise UsageError(
-            f"relation {kind.name!r} has nulls in its edges", hint="Filter them out in its function"
-        )
-    return found
+        raise UsageError(f"the frame of relation {name!r} lacks columns", value=", ".join(missing))
+    if any(edges[column].null_count for column in _EDGE_COLUMNS):
+        raise UsageError(f"relation {name!r} has nulls in its edges", hint="Filter them out in its function")
+    return Found.of(edges)
 
 
 def _count(
-    records: Frame, kinds: Iterable[RelationKind], parts: Mapping[str, Assembled], domains: int
+    records: Records, kinds: Iterable[RelationKind], parts: Mapping[str, Assembled], domains: Domains
 ) -> pa.Array:
-    """Observations in each domain's records, [domains], null where it has none."""
-    counted = [kind for kind in kinds if isinstance(kind, Observed) and kind.rrtypes]
-    total = uncounted(records, [rrtype for kind in counted for rrtype in kind.rrtypes], domains)
-    for kind in counted:
-        total += parts[kind.name].observations
+    """Observations in each domain's records, [domains], null where it has none.
+
+    Types that no relation takes, or two, are counted from the records themselves.
+    """
+    total = np.zeros(len(domains.names), dtype=np.int64)
+    counted: set[str] = set()
+    for kind in kinds:
+        if isinstance(kind, Observed) and kind.rrtypes and not counted.intersection(kind.rrtypes):
+            total += parts[kind.name].observations
+            counted.update(kind.rrtypes)
+    others = merged(edges_of(records.of_other_types(counted, lambda: domains)))
+    if others.count is not None:
+        np.add.at(total, others.domain, others.count)
     return pa.array(total, mask=total == 0)
 
 

@@ -21,7 +21,7 @@ from mithra.graph.snapshot import Relation
 __all__ = [
     "Edges",
     "capped",
-    "encode",
+    "dictionary",
     "inherited",
     "merged",
     "relation_from_edges",
@@ -87,22 +87,6 @@ def relation_from_edges(
         )
     entity, entities = sorted_dictionary(keys)
     return to_relation(name, merged(Edges(domain, entity, entities, first_seen, last_seen)), domains)
-
-
-def encode(edges: pa.Table, *, ordered: bool = True) -> Edges:
-    """Edges of a table `domain, entity, first_seen, last_seen` and, where it has it, `count`.
-
-    Entities are in byte order of their keys, or as they come where that is not asked for.
-    """
-    entity, entities = sorted_dictionary(edges["entity"]) if ordered else dictionary(edges["entity"])
-    return Edges(
-        domain=edges["domain"].to_numpy().astype(np.int32, copy=False),
-        entity=entity,
-        entities=entities,
-        first_seen=edges["first_seen"].to_numpy(),
-        last_seen=edges["last_seen"].to_numpy(),
-        count=edges["count"].to_numpy() if "count" in edges.column_names else None,
-    )
 
 
 def sorted_dictionary(keys: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:

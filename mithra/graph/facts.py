@@ -10,7 +10,6 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mithra.graph.asof import labels_as_of
 from mithra.graph.native import Engine, Frame, arrow
@@ -101,16 +100,6 @@ def label_table(engine: Engine, labels: Frame, as_of: int, names: pa.Array) -> p
     columns = [f.name for f in LABELS]
     known = labels_as_of(labels, as_of).join(domains, on="name").select(*columns)
     return arrow(known).cast(LABELS).sort_by([(name, "ascending") for name in columns]).combine_chunks()
-
-
-def uncounted(records: Frame, rrtypes: list[str], domains: int) -> NDArray[np.int64]:
-    """Observations in the records of other types than these, [domains]."""
-    others = records.filter(~nw.col("rrtype").is_in(rrtypes))
-    by_record = others.group_by("domain", "rrtype", "rdata").agg(nw.col("count").max())
-    total = arrow(by_record.group_by("domain").agg(nw.col("count").sum()))
-    counts = np.zeros(domains, dtype=np.int64)
-    counts[total["domain"].to_numpy()] = total["count"].to_numpy()
-    return counts
 
 
 def _rows_of(table: pa.Table, names: pa.Array, registered: pa.Array) -> pa.Array:

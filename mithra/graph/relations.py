@@ -1,10 +1,10 @@
-"""The catalogue of relations: what domains share. One function makes one relation.
+"""The catalogue of relations: what domains share. One line, and where needed one function, makes a relation.
 
-An observed relation turns what was known (`Visible`) into a lazy frame of edges `domain, entity, first_seen,
-last_seen`; the entity is a text key. A derived relation gives each entity of another relation the key of a
-wider one, as an address has its prefix. A named relation follows from the domain's name. To add your own,
-write such a function, wrap it in `Observed`, `Derived` or `Named`, and hand it to `snapshot(…,
-relations=[…])` or to `register`.
+An observed relation takes the records of some types, or a function that turns what was known (`Visible`)
+into a lazy frame of edges `domain, entity, first_seen, last_seen`; the entity is a text key. A derived
+relation gives each entity of another relation the key of a wider one, as an address has its prefix. A named
+relation follows from the domain's name. To add your own, hand an `Observed`, `Derived` or `Named` to
+`snapshot(…, relations=[…])` or to `register`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ MAX_EDGES_PER_DOMAIN = 256
 
 @dataclass(frozen=True)
 class Observed:
-    """A relation whose edges are read from the tables."""
+    """A relation whose edges are read from the tables: from record types, by a function, or both."""
 
     name: str
-    edges: Callable[[Visible], Frame]
-    rrtypes: tuple[str, ...] = ()  # the record types of which every row is an edge, with its `count`
+    edges: Callable[[Visible], Frame] | None = None
+    rrtypes: tuple[str, ...] = ()  # every record of these types is an edge from its owner to its rdata
     tenancies: bool = False  # entities are addresses, to be split into tenancies
     inherited: bool = False  # a host has its registered domain's edges too
     most: int = MAX_EDGES_PER_DOMAIN  # edges a domain, those seen first; the rest is dropped and counted
@@ -74,31 +74,12 @@ class Named:
 RelationKind = Observed | Derived | Named
 
 
-def address(visible: Visible) -> Frame:
-    """Domain to the IPv4 and IPv6 addresses that it resolved to."""
-    return _rdata(visible, "A", "AAAA")
-
-
-def name_server(visible: Visible) -> Frame:
-    """Domain to its name servers, from NS records and from its registration."""
-    delegated = visible.registrations.explode("name_servers").select(
-        "domain",
-        nw.col("name_servers").alias("entity"),
-        nw.col("captured_at").alias("first_seen"),
-        nw.col("captured_at").alias("last_seen"),
-        nw.lit(0, nw.Int64).alias("count"),
+def delegation(visible: Visible) -> Frame:
+    """Domain to the name servers that its registration names."""
+    servers = visible.registrations.explode("name_servers").select(
+        "domain", entity="name_servers", first_seen="captured_at", last_seen="captured_at"
     )
-    return nw.concat([_rdata(visible, "NS"), delegated.filter(~nw.col("entity").is_null())])
-
-
-def mail_server(visible: Visible) -> Frame:
-    """Domain to its mail servers."""
-    return _rdata(visible, "MX")
-
-
-def cname_target(visible: Visible) -> Frame:
-    """Alias to its canonical name."""
-    return _rdata(visible, "CNAME")
+    return servers.filter(~nw.col("entity").is_null())
 
 
 def registrar(visible: Visible) -> Frame:
@@ -106,12 +87,10 @@ def registrar(visible: Visible) -> Frame:
     by_id = nw.concat_str(nw.lit("iana:"), nw.col("registrar_iana_id").cast(nw.String))
     by_name = nw.col("registrar").str.to_lowercase().str.strip_chars()
     key = nw.when(~nw.col("registrar_iana_id").is_null()).then(by_id).otherwise(by_name)
-    return visible.registrations.select(
-        "domain",
-        key.alias("entity"),
-        nw.col("captured_at").alias("first_seen"),
-        nw.col("captured_at").alias("last_seen"),
-    ).filter(~nw.col("entity").is_null(), nw.col("entity") != "")
+    held = visible.registrations.select(
+        "domain", entity=key, first_seen="captured_at", last_seen="captured_at"
+    )
+    return held.filter(~nw.col("entity").is_null(), nw.col("entity") != "")
 
 
 def etld_plus_one(visible: Visible) -> pa.Array:
@@ -144,13 +123,13 @@ def name_server_domain(name_servers: Entities, visible: Visible) -> pa.Array:
 
 
 CATALOGUE: tuple[RelationKind, ...] = (
-    Observed("address", address, rrtypes=("A", "AAAA"), tenancies=True),
+    Observed("address", rrtypes=("A", "AAAA"), tenancies=True),
     Derived("prefix", "address", prefix),
     Derived("asn", "address", asn),
-    Observed("name_server", name_server, rrtypes=("NS",), inherited=True),
+    Observed("name_server", delegation, rrtypes=("NS",), inherited=True),
     Derived("name_server_domain", "name_server", name_server_domain),
-    Observed("mail_server", mail_server, rrtypes=("MX",), inherited=True),
-    Observed("cname_target", cname_target, rrtypes=("CNAME",)),
+    Observed("mail_server", rrtypes=("MX",), inherited=True),
+    Observed("cname_target", rrtypes=("CNAME",)),
     Observed("registrar", registrar, inherited=True),
     Named("etld_plus_one", etld_plus_one),
 )
@@ -190,6 +169,8 @@ def chosen(relations: Iterable[str | RelationKind] | None) -> list[RelationKind]
     def add(kind: RelationKind) -> None:
         if wanted.setdefault(kind.name, kind) != kind:
             raise UsageError("two relations have the same name", value=kind.name)
+        if isinstance(kind, Observed) and kind.edges is None and not kind.rrtypes:
+            raise UsageError("an observed relation needs record types or a function", value=kind.name)
         if isinstance(kind, Derived) and kind.of not in wanted:
             add(_named(kind.of, known))
 
@@ -206,12 +187,6 @@ def _named(name: str, known: dict[str, RelationKind]) -> RelationKind:
 
 def _depth(kind: RelationKind, wanted: dict[str, RelationKind]) -> int:
     return 1 + _depth(wanted[kind.of], wanted) if isinstance(kind, Derived) else 0
-
-
-def _rdata(visible: Visible, *rrtypes: str) -> Frame:
-    """Edges from a domain to the rdata of its records of these types."""
-    records = visible.records.filter(nw.col("rrtype").is_in(list(rrtypes)), ~nw.col("rdata").is_null())
-    return records.select("domain", nw.col("rdata").alias("entity"), "first_seen", "last_seen", "count")
 
 
 def _network_tables(visible: Visible) -> list[networks.Ranges]:

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import UsageError
-from mithra.graph.relations import Derived, Named, Observed, catalogue, chosen, register
+from mithra.graph.relations import Derived, Named, Observed, chosen, register
 
 
 def sixteen(text):
@@ -174,7 +174,7 @@ def test_reverse_records_are_left_out(t):
 
 
 def test_edges_over_the_cap_are_the_ones_seen_last_and_are_counted(t):
-    flux = Observed("flux", catalogue()["address"].edges, tenancies=True, most=3)
+    flux = Observed("flux", rrtypes=("A",), tenancies=True, most=3)
     rows = [t.rr("flux.com", "A", f"192.0.2.{i}", 10 - i) for i in range(6)]
     snap = t.snapshot({"resolutions": [*rows, t.rr("a.com", "A", "192.0.2.0", 10)]}, relations=[flux])
     assert t.edges(snap, "flux") == [
@@ -253,6 +253,8 @@ def test_wrong_relations_are_refused(t):
         chosen(["adress"])
     with pytest.raises(UsageError, match="same name"):
         chosen(["address", Observed("address", lambda v: v.records)])
+    with pytest.raises(UsageError, match="record types or a function"):
+        chosen([Observed("nothing")])
     with pytest.raises(UsageError, match="of that name is in the catalogue"):
         register(Observed("address", lambda v: v.records))
     with pytest.raises(UsageError, match="letters, digits"):

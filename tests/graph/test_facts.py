@@ -1,3 +1,6 @@
+from mithra.graph.relations import Observed
+
+
 def registration(t, domain, captured, **more):
     return {"domain": domain, "captured_at": t.day(captured), **more}
 
@@ -105,6 +108,8 @@ def test_counts_do_not_depend_on_the_relations_that_are_built(t):
     rows = {"resolutions": [t.rr("a.com", "A", "192.0.2.1", count=5), t.rr("a.com", "NS", "n.net", count=3)]}
     assert t.facts(t.snapshot(rows, relations=["address"]), "a.com")["count"] == 8
     assert t.facts(t.snapshot(rows, relations=["etld_plus_one"]), "a.com")["count"] == 8
+    twice = ["address", Observed("servers", rrtypes=("A", "NS"))]
+    assert t.facts(t.snapshot(rows, relations=twice), "a.com")["count"] == 8
 
 
 def listed(t, name, day, rank=None, list_id="top"):

@@ -1,0 +1,158 @@
+"""The resource records that could be known, in memory: who they are about, and what they say by type.
+
+Giving names their ids (`number`) is the one slow step that edges need, so `Found` edges ask for the ids of
+their domains only at the end, and addresses are sorted by another thread meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.graph.csr import dictionary
+
+__all__ = ["Domains", "Found", "Records", "number"]
+
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, eq=False)
+class Domains:
+    """The domains of a snapshot, by id; all [domains] but the last."""
+
+    names: pa.Array  # in byte order
+    first_seen: NDArray[np.int64]  # first observation
+    last_seen: pa.Array  # of its traffic, null where there was none
+    ttl_min: pa.Array  # of its records, null where no TTL is known
+    of_record: NDArray[np.int32]  # [records] id of each record's owner
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Edges as they were found, in any order, repeated ones among them; all [rows]."""
+
+    domain: Callable[[], NDArray[np.int32]]  # ids, which may have to be waited for
+    entity: pa.ChunkedArray
+    first_seen: NDArray[np.int64]
+    last_seen: NDArray[np.int64]
+    count: NDArray[np.int64]  # observations, 0 where the edge is from no record
+
+    @classmethod
+    def of(cls, edges: pa.Table) -> Found:
+        """The edges of a table `domain, entity, first_seen, last_seen` and, where it has it, `count`."""
+        domain = edges["domain"].to_numpy().astype(np.int32, copy=False)
+        return cls(
+            domain=lambda: domain,
+            entity=edges["entity"],
+            first_seen=edges["first_seen"].to_numpy(),
+            last_seen=edges["last_seen"].to_numpy(),
+            count=(
+                edges["count"].to_numpy()
+                if "count" in edges.column_names
+                else np.zeros(edges.num_rows, dtype=np.int64)
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self.first_seen)
+
+    def with_more(self, more: Found) -> Found:
+        """These edges and those."""
+        return Found(
+            domain=lambda: np.concatenate([self.domain(), more.domain()]),
+            entity=pa.chunked_array([*self.entity.chunks, *more.entity.chunks], self.entity.type),
+            first_seen=np.concatenate([self.first_seen, more.first_seen]),
+            last_seen=np.concatenate([self.last_seen, more.last_seen]),
+            count=np.concatenate([self.count, more.count]),
+        )
+
+
+class Records:
+    """Rows name, rrtype, rdata, first_seen, last_seen, count, ttl; times in epoch seconds."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.first_seen = table["first_seen"].to_numpy()
+        self.last_seen = table["last_seen"].to_numpy()
+        self._type, self._types = dictionary(table["rrtype"])
+
+    def of_types(self, rrtypes: Iterable[str], domains: Callable[[], Domains]) -> Found:
+        """Edges from the owners of the records of these types to their rdata."""
+        rows = self._rows(rrtypes)
+        return self._found(rows, self.table["rdata"].take(pa.array(rows)), domains)
+
+    def of_other_types(self, rrtypes: Iterable[str], domains: Callable[[], Domains]) -> Found:
+        """Edges from the owners of all other records to what they say, type and rdata."""
+        rows = self._rows(set(self._types.to_pylist()) - set(rrtypes))
+        said = self.table.select(["rrtype", "rdata"]).take(pa.array(rows))
+        return self._found(rows, pc.binary_join_element_wise(said["rrtype"], said["rdata"], " "), domains)
+
+    def with_ids(self, domains: Domains) -> pa.Table:
+        """The rows with `domain`, the id, in place of `name`."""
+        return self.table.drop_columns(["name"]).append_column("domain", pa.array(domains.of_record))
+
+    def _rows(self, rrtypes: Iterable[str]) -> NDArray[np.int64]:
+        wanted = pc.is_in(self._types, value_set=pa.array(list(rrtypes), pa.string())).to_numpy(False)
+        chosen = np.append(wanted, False)[self._type]
+        if self.table["rdata"].null_count:
+            chosen &= self.table["rdata"].is_valid().to_numpy()
+        return np.flatnonzero(chosen)
+
+    def _found(
+        self, rows: NDArray[np.int64], entity: pa.ChunkedArray, domains: Callable[[], Domains]
+    ) -> Found:
+        return Found(
+            domain=lambda: domains().of_record[rows],
+            entity=entity,
+            first_seen=self.first_seen[rows],
+            last_seen=self.last_seen[rows],
+            count=self.table["count"].take(pa.array(rows)).to_numpy(),
+        )
+
+
+def number(records: Records, others: pa.Table) -> Domains:
+    """Give every observed name its id, in byte order of the names.
+
+    Args:
+        records: the resource records.
+        others: names seen in other ways, once each: name, first_seen, last_seen (null without traffic).
+    """
+    owner, distinct = dictionary(records.table["name"])
+    known = len(distinct)
+    if others.num_rows:
+        both = pa.chunked_array([distinct, *others["name"].chunks], pa.string())
+        ids, distinct = dictionary(both)
+        owner, other = ids[:known][owner], ids[known:]
+    order = pc.array_sort_indices(distinct).to_numpy()
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    owner = rank[owner]
+    first_seen = np.full(len(order), _NEVER, dtype=np.int64)
+    last_seen = np.full(len(order), -_NEVER, dtype=np.int64)
+    np.minimum.at(first_seen, owner, records.first_seen)
+    np.maximum.at(last_seen, owner, records.last_seen)
+    if others.num_rows:
+        other = rank[other]
+        first_seen[other] = np.minimum(first_seen[other], others["first_seen"].to_numpy())
+        seen = pc.fill_null(others["last_seen"], -_NEVER).to_numpy()
+        last_seen[other] = np.maximum(last_seen[other], seen)
+    return Domains(
+        names=distinct.take(pa.array(order)),
+        first_seen=first_seen,
+        last_seen=pa.array(last_seen, mask=last_seen == -_NEVER),
+        ttl_min=_lowest_ttl(records.table["ttl"], owner, len(order)),
+        of_record=owner,
+    )
+
+
+def _lowest_ttl(ttl: pa.ChunkedArray, owner: NDArray[np.int32], domains: int) -> pa.Array:
+    lowest = np.full(domains, _NEVER, dtype=np.int64)
+    if ttl.null_count < len(ttl):
+        known = np.flatnonzero(ttl.is_valid().to_numpy())
+        np.minimum.at(lowest, owner[known], ttl.take(pa.array(known)).to_numpy())
+    return pa.array(lowest, mask=lowest == _NEVER)
