@@ -22,9 +22,9 @@ from mithra.graph.assemble import Assembled, Family, assemble, derive, edges_of,
 from mithra.graph.csr import merged, to_relation
 from mithra.graph.facts import label_table, popularity_facts, registration_facts
 from mithra.graph.native import Engine, Frame, arrow
-from mithra.graph.records import Domains, Found, Records, number
+from mithra.graph.records import Domains, Found, Records, domains_of, number
 from mithra.graph.relations import Derived, Named, Observed, RelationKind, chosen
-from mithra.graph.snapshot import FACTS, Snapshot, completed
+from mithra.graph.snapshot import FACTS, LABELS, Snapshot, completed
 from mithra.names import SuffixList
 
 __all__ = ["MERGE_FROM_ROWS", "build"]
@@ -32,7 +32,7 @@ __all__ = ["MERGE_FROM_ROWS", "build"]
 log = logging.getLogger(__name__)
 
 MERGE_FROM_ROWS = 5_000_000  # resolution rows from which on the engine merges them, on disk if need be
-WORKERS = 3  # one of them mostly waits
+WORKERS = 4  # two of them mostly wait
 _EDGE_COLUMNS = ("domain", "entity", "first_seen", "last_seen")
 
 
@@ -61,18 +61,20 @@ def build(
         pool.submit(SuffixList.bundled)  # holds Python's lock for a while; nobody else needs it yet
         on_step("records")
         told = seen["resolutions"]
-        records = Records(arrow(merged_records(told) if rows["resolutions"] >= merge_from_rows else told))
+        told = engine.hashed(merged_records(told) if rows["resolutions"] >= merge_from_rows else told)
+        records, others = Records(arrow(told)), arrow(other_observations(seen))
         on_step("names and edges of records")
-        numbering = pool.submit(number, records, arrow(other_observations(seen)))
+        numbering = pool.submit(number, records, others)
         kinship = pool.submit(lambda: family_of(numbering.result().names))
+        sighting = pool.submit(lambda: domains_of(numbering.result(), records, others))
 
         def put_in_order(kind: Observed, more: Found | None = None) -> Future[Assembled]:
-            return pool.submit(_in_order, kind, records, more, numbering.result, kinship.result)
+            return pool.submit(_in_order, kind, records, more, sighting.result, kinship.result)
 
         alone = [kind for kind in kinds if isinstance(kind, Observed) and kind.edges is None]
         # Tenancies first: they take longest, and need no names until their end.
         tasks = {kind.name: put_in_order(kind) for kind in sorted(alone, key=lambda kind: not kind.tenancies)}
-        domains, family = numbering.result(), kinship.result()
+        domains, family = sighting.result(), kinship.result()
         visible = _visible(engine, seen, networks_as_of(tables["networks"], at), records, domains, family, at)
         on_step("edges of other tables")
         for kind in kinds:
@@ -80,16 +82,19 @@ def build(
                 tasks[kind.name] = put_in_order(kind, _found(kind.name, kind.edges(visible)))
         on_step("facts")
         known = _facts(engine, tables, rows, domains, family, at)
-        labels = label_table(engine, tables["labels"], at, domains.names)
+        labels = LABELS.empty_table()
+        if rows["labels"]:
+            labels = label_table(engine, tables["labels"], at, domains.names)
         on_step("relations")
-        parts = {name: task.result() for name, task in tasks.items()}
-        known["count"] = _count(records, kinds, parts, domains)
         for kind in kinds:
             if isinstance(kind, Named):
-                parts[kind.name] = named(kind, kind.key(visible), domains.first_seen, domains.last_seen)
+                times = domains.first_seen, domains.last_seen
+                tasks[kind.name] = pool.submit(named, kind, kind.key(visible), *times)
             elif isinstance(kind, Derived):
-                base = parts[kind.of]
-                parts[kind.name] = derive(kind, base, kind.key(base.entities, visible))
+                base = tasks[kind.of].result()
+                tasks[kind.name] = pool.submit(derive, kind, base, kind.key(base.entities, visible))
+        parts = {kind.name: tasks[kind.name].result() for kind in kinds}
+        known["count"] = _count(records, kinds, parts, domains)
         made = pool.map(
             lambda kind: to_relation(kind.name, parts[kind.name].edges, len(domains.names)), kinds
         )
@@ -131,13 +136,14 @@ def _visible(
 ) -> Visible:
     """What relations are made of: tables with ids in place of names."""
     ids = pa.array(np.arange(len(domains.names), dtype=np.int32))
+    groups = pa.DictionaryArray.from_arrays(pa.array(family.group), family.groups)
     told = pa.table(
         {
             "domain": ids,
             "name": domains.names,
             "first_seen": domains.first_seen,
             "last_seen": domains.last_seen,
-            "group": family.group_names,
+            "group": groups,
         }
     )
     frame = engine.put(told)
@@ -145,7 +151,7 @@ def _visible(
     return Visible(
         as_of=at,
         names=domains.names,
-        groups=pa.DictionaryArray.from_arrays(pa.array(family.group), family.groups),
+        groups=groups,
         domains=frame,
         records=engine.put(records.with_ids(domains)),
         registrations=seen["registrations"].join(numbered, on="name").drop("name"),
@@ -174,7 +180,7 @@ def _facts(
 
 def _row_counts(tables: Mapping[str, Frame]) -> dict[str, int]:
     """Rows of the tables that are asked only where they hold any."""
-    names = ("resolutions", "registrations", "popularity")
+    names = ("resolutions", "registrations", "popularity", "labels")
     counted = [tables[name].select(nw.lit(name).alias("table"), nw.len().alias("rows")) for name in names]
     return {row["table"]: row["rows"] for row in arrow(nw.concat(counted)).to_pylist()}
 

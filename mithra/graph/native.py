@@ -1,6 +1,6 @@
 """What narwhals lacks, on the engine that runs the frames: DuckDB.
 
-Everything else of the build is written in narwhals and takes any lazy frame. A second engine needs the two
+Everything else of the build is written in narwhals and takes any lazy frame. A second engine needs the three
 methods of `Engine` and nothing more.
 """
 
@@ -30,6 +30,9 @@ class Engine(Protocol):
     def put(self, table: pa.Table) -> Frame:
         """A table of ours as a frame of this engine."""
 
+    def hashed(self, frame: Frame) -> Frame:
+        """The frame with a column `hashed`, a hash of `name`; as it is where the engine has none."""
+
 
 class DuckDB:
     """DuckDB in this process, on a connection that has one view or table for each workspace table."""
@@ -54,6 +57,11 @@ class DuckDB:
         self._put += 1
         self._con.register(f"put_{self._put}", table)
         return nw.from_native(self._con.table(f"put_{self._put}"))
+
+    def hashed(self, frame: Frame) -> Frame:
+        """The frame with a column `hashed`, a 64-bit hash of `name`."""
+        query = f"SELECT *, hash(name) AS hashed FROM ({frame.to_native().sql_query()})"
+        return nw.from_native(self._con.sql(query))
 
 
 def tables_of(engine: Engine) -> dict[str, Frame]:
