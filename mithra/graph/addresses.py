@@ -43,6 +43,11 @@ class Addresses:
 
     def order(self) -> NDArray[np.int64]:
         """Positions in numeric order, [n]."""
+        lower = (self.high[1:] < self.high[:-1]) | (
+            (self.high[1:] == self.high[:-1]) & (self.low[1:] < self.low[:-1])
+        )
+        if not lower.any():
+            return np.arange(len(self.high))
         return np.lexsort((self.low, self.high)) if self.high.any() else np.argsort(self.low, kind="stable")
 
     def take(self, rows: NDArray[np.integer]) -> Addresses:

@@ -19,16 +19,18 @@ from mithra.graph.addresses import AddressColumn
 from mithra.graph.csr import (
     Edges,
     capped,
+    dictionary,
     inherited,
     merged,
     sorted_dictionary,
     with_entities,
 )
 from mithra.graph.entities import Entities
-from mithra.graph.groups import group_domains, registered_ancestor
+from mithra.graph.groups import group_domains
 from mithra.graph.records import Domains, Found
 from mithra.graph.relations import Derived, Named, Observed
 from mithra.graph.tenancy import split_tenancies
+from mithra.names import registered_domain
 
 __all__ = ["Assembled", "Family", "assemble", "derive", "edges_of", "family_of", "named"]
 
@@ -65,11 +67,14 @@ class Assembled:
 def family_of(names: pa.Array) -> Family:
     """Groups and registered domains of the names, [domains]."""
     group, groups = group_domains(names)
-    registered = registered_ancestor(group, groups)
-    found = pc.fill_null(pc.index_in(registered, value_set=names, skip_nulls=True), -1)
-    parent = found.to_numpy(zero_copy_only=False).astype(np.int64)
-    parent[parent == np.arange(len(names))] = -1
-    return Family(group, groups, registered, parent)
+    of_group, registered = dictionary(registered_domain(groups))
+    of_name = of_group[group]
+    registered_name = registered.take(pa.array(of_name, mask=of_name < 0))
+    itself = pc.fill_null(pc.equal(names, registered_name), False).to_numpy(zero_copy_only=False)
+    apex = np.full(len(registered) + 1, -1, dtype=np.int64)  # the last one serves names without
+    apex[of_name[itself]] = np.flatnonzero(itself)
+    parent = np.where(itself, -1, apex[of_name])
+    return Family(group, groups, registered_name, parent)
 
 
 def assemble(

@@ -8,6 +8,8 @@ in another order give the same bytes at the end.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +50,7 @@ class Edges:
     def __len__(self) -> int:
         return len(self.domain)
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Edges:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Edges:
         """The edges at these positions."""
         return replace(
             self,
@@ -115,9 +117,13 @@ def merged(edges: Edges) -> Edges:
     shards = len(edges) // SHARD_ROWS + 1
     if shards == 1:
         return _merged_shard(edges)
-    span = int(edges.domain.max()) + 1
-    shard = edges.domain.astype(np.int64) * shards // span
-    parts = [_merged_shard(edges.take(rows)) for rows in rows_by_shard(shard, shards)]
+    bounds = np.arange(shards + 1) * (int(edges.domain.max()) + 1) // shards
+    if (edges.domain[1:] >= edges.domain[:-1]).all():
+        ends = np.searchsorted(edges.domain, bounds)
+        rows: list[Any] = [slice(start, end) for start, end in pairwise(ends)]
+    else:
+        rows = rows_by_shard(np.searchsorted(bounds, edges.domain, side="right") - 1, shards)
+    parts = [_merged_shard(edges.take(shard)) for shard in rows]
     return replace(
         edges,
         domain=np.concatenate([part.domain for part in parts]),

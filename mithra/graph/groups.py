@@ -1,4 +1,4 @@
-"""Groups of domains by eTLD+1 (private suffixes counted), and the registered domain above each name.
+"""Groups of domains by eTLD+1 (private suffixes counted), the unit of splits and of blocking.
 
 A name that is itself a public suffix (`github.io`) has no eTLD+1 and is its own group.
 """
@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.graph.csr import sorted_dictionary
-from mithra.names import etld_plus_one, registered_domain
+from mithra.names import etld_plus_one
 
-__all__ = ["group_domains", "registered_ancestor"]
+__all__ = ["group_domains"]
 
 
 BLOCK_ROWS = 1 << 15  # temporaries of that many names stay in the processor's cache
@@ -24,8 +24,3 @@ def group_domains(names: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
     blocks = [names.slice(start, BLOCK_ROWS) for start in range(0, len(names), BLOCK_ROWS)]
     groups = [pc.coalesce(etld_plus_one(block), block) for block in blocks]
     return sorted_dictionary(pa.chunked_array(groups, pa.string()))
-
-
-def registered_ancestor(group: NDArray[np.int32], groups: pa.Array) -> pa.Array:
-    """Registered domain of each name, [names], from its group; null where there is none."""
-    return registered_domain(groups).take(pa.array(group))
