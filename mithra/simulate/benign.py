@@ -17,6 +17,8 @@ from mithra.simulate.tables import DAY, NEVER, NONE, OWN_MAIL, VANITY, Mechanism
 
 __all__ = ["batches", "benign_units", "honest_name_servers", "honest_style", "lifelike_rate", "tenant_suffix"]
 
+LARGEST = 6  # size of a batch, relative to the mean
+
 _BASE = {  # of honest units that are neither marketing nor grey
     Mechanism.SHARED: 0.40,
     Mechanism.CDN: 0.16,
@@ -28,10 +30,10 @@ _BASE = {  # of honest units that are neither marketing nor grey
     Mechanism.REREGISTERED: 0.03,
 }
 _HONEST_STYLES = {
-    Style.PERSON: 0.15,
-    Style.TRADE: 0.20,
-    Style.COINED: 0.16,
-    Style.WORDS: 0.15,
+    Style.PERSON: 0.18,
+    Style.TRADE: 0.23,
+    Style.COINED: 0.12,
+    Style.WORDS: 0.13,
     Style.ACRONYM: 0.11,
     Style.TOPIC: 0.11,
     Style.PHRASE: 0.07,
@@ -267,7 +269,9 @@ def batches(rng: np.random.Generator, total: int, mean: float, spread: float = 1
     if total == 0:
         return np.zeros(0, np.int64)
     guess = int(total / mean * 2) + 10
-    sizes = np.maximum(1, rng.lognormal(np.log(mean) - spread**2 / 2, spread, guess)).astype(np.int64)
+    sizes = np.clip(rng.lognormal(np.log(mean) - spread**2 / 2, spread, guess), 1, LARGEST * mean).astype(
+        np.int64
+    )
     group = np.repeat(np.arange(guess), sizes)
     while len(group) < total:
         group = np.concatenate([group, group + group[-1] + 1])

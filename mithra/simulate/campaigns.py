@@ -147,7 +147,7 @@ def attacker_units(
         years=np.where(rng.random(n) < 0.06, 2, 1),
         registrar=registrar,
         address=address,
-        address_2=np.where(mechanism == Mechanism.CDN, infra.draw_address(rng, provider), NONE),
+        address_2=_second_address(rng, settings, infra, plans, group, mechanism, provider),
         name_servers=_name_servers(rng, infra, plans, group, mechanism, provider, registrar, stray),
         mail=np.where(plans.mail[group] & (rng.random(n) < 0.8), OWN_MAIL, NONE),
         roams=flux | ((mechanism == Mechanism.CLOUD) & (rng.random(n) < 0.35)),
@@ -155,7 +155,7 @@ def attacker_units(
         rate=plans.rate[group] * rng.lognormal(0, 1.0, n),
     )
     _wait_parked(rng, infra, units)
-    _hop(rng, infra, units)
+    _hop(rng, settings, infra, units, plans, group)
     earlier_lives(rng, infra, units, np.flatnonzero(rng.random(n) < 0.05))
     return units, _own_servers(rng, plans, group, stray)
 
@@ -254,7 +254,7 @@ def _hosting(
         stray, rng.choice(np.array(_PLANS, np.int8), n, p=weights / weights.sum()), plans.mechanism[group]
     )
     provider = np.where(stray, _provider_for(rng, infra, mechanism), plans.provider[group])
-    planned = plans.addresses[group, (rng.random(n) * plans.address_count[group]).astype(np.int64)]
+    planned = _planned(rng, plans, group)
     free = stray | np.isin(mechanism, [Mechanism.CDN])
     return mechanism.astype(np.int8), provider, np.where(free, infra.draw_address(rng, provider), planned)
 
@@ -304,14 +304,42 @@ def _wait_parked(rng: np.random.Generator, infra: Infrastructure, units: Units) 
     units.parked_name_servers[rows] = infra.draw_set(rng, units.registrar[rows])
 
 
-def _hop(rng: np.random.Generator, infra: Infrastructure, units: Units) -> None:
-    """Some change hosts when reports come in."""
-    rows = np.flatnonzero(~units.roams & (rng.random(len(units)) < 0.12))
+def _planned(rng: np.random.Generator, plans: _Plans, group: Ints) -> Ints:
+    """One of each campaign's addresses."""
+    return plans.addresses[group, (rng.random(len(group)) * plans.address_count[group]).astype(np.int64)]
+
+
+def _second_address(
+    rng: np.random.Generator,
+    settings: WorldSettings,
+    infra: Infrastructure,
+    plans: _Plans,
+    group: Ints,
+    mechanism: NDArray[np.int8],
+    provider: Ints,
+) -> Ints:
+    """CDNs answer with two addresses, and so do some campaigns."""
+    two = (mechanism == plans.mechanism[group]) & (rng.random(len(group)) < settings.second_address_share)
+    planned = np.where(two, _planned(rng, plans, group), NONE)
+    return np.where(mechanism == Mechanism.CDN, infra.draw_address(rng, provider), planned)
+
+
+def _hop(
+    rng: np.random.Generator,
+    settings: WorldSettings,
+    infra: Infrastructure,
+    units: Units,
+    plans: _Plans,
+    group: Ints,
+) -> None:
+    """Some change hosts when reports come in, mostly to another address of their campaign."""
+    rows = np.flatnonzero(~units.roams & (rng.random(len(units)) < settings.hop_share))
     life = units.gone[rows] - units.activated[rows]
-    units.moved[rows] = units.activated[rows] + (life * rng.uniform(0.2, 0.8, len(rows))).astype(np.int64)
+    units.moved[rows] = units.activated[rows] + (life * rng.uniform(0.1, 0.8, len(rows))).astype(np.int64)
     kind = rng.random(len(rows))
     to = np.where(
         kind < 0.4, infra.choose(rng, Kind.CHEAP, len(rows)), infra.choose(rng, Kind.CDN, len(rows))
     )
     to = np.where(kind > 0.8, infra.choose(rng, Kind.BULLETPROOF, len(rows)), to)
-    units.moved_address[rows] = infra.draw_address(rng, to)
+    near = rng.random(len(rows)) < 0.7
+    units.moved_address[rows] = np.where(near, _planned(rng, plans, group[rows]), infra.draw_address(rng, to))

@@ -50,7 +50,12 @@ _Maker = Callable[[np.random.Generator, _Ints, _Ints], pa.Array]
 
 
 def name_all(
-    rng: np.random.Generator, style: NDArray[np.int8], brand: _Ints, family: _Ints, suffix: pa.Array
+    rng: np.random.Generator,
+    style: NDArray[np.int8],
+    brand: _Ints,
+    family: _Ints,
+    suffix: pa.Array,
+    taken: pa.Array,
 ) -> pa.Array:
     """A unique name for each row: a label of its style, a dot and its suffix.
 
@@ -60,6 +65,7 @@ def name_all(
         brand: [rows] index into the brands, for styles that use one.
         family: [rows] naming family; rows of one campaign share it.
         suffix: [rows] public suffix of each.
+        taken: names that nothing may have.
     """
     order = rng.permutation(len(style))  # so that no kind of owner is served first
     style, brand, family, suffix = style[order], brand[order], family[order], suffix.take(pa.array(order))
@@ -68,6 +74,7 @@ def name_all(
         codes = pc.dictionary_encode(names).indices.to_numpy()
         first = np.zeros(len(names), bool)
         first[np.unique(codes, return_index=True)[1]] = True
+        first &= ~pc.is_in(names, value_set=taken).to_numpy(zero_copy_only=False)
         again = np.flatnonzero(~first)
         if len(again) == 0:
             break

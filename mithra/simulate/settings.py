@@ -19,31 +19,30 @@ class WorldSettings:
 
     # who there is
     nefarious_share: float = 0.045  # of registered domains and tenants
-    compromised_share: float = (
-        0.06  # of the nefarious, and so the next four; the rest are attackers' own domains
-    )
+    # shares of the nefarious; the rest are attackers' own domains
+    compromised_share: float = 0.05
     shadowed_share: float = 0.05
     free_hosting_share: float = 0.11
     dynamic_share: float = 0.02
     lone_share: float = 0.18  # attackers' domains that belong to no campaign
     campaign_size: float = 11.0  # mean
-    campaign_spread: float = 1.4  # of the logarithm of the size
+    campaign_spread: float = 1.3  # of the logarithm of the size
     new_share: float = 0.38  # honest names that first resolve inside the window
     early_share: float = 0.25  # nefarious names active before the window
 
     # how hard it is
-    camouflage_share: float = 0.07  # attackers' campaigns that name like honest owners
-    look_alike_share: float = (
-        0.05  # honest names built like attackers': brand and keyword, series, random letters
-    )
+    camouflage_share: float = 0.03  # attackers' campaigns that name like honest owners
+    look_alike_share: float = 0.035  # honest names built like attackers'
     marketing_share: float = 0.05  # honest domains bought in batches for campaigns of the legal kind
     grey_share: float = 0.03  # honest customers of hosters that attackers prefer
     bargain_share: float = 0.25  # honest new owners who buy cheap suffixes at cheap registrars
-    stray_share: float = 0.25  # campaign members that leave their campaign's plan for hosting or name servers
+    stray_share: float = 0.25  # members that leave their campaign's plan for hosting or name servers
+    hop_share: float = 0.40  # attackers' domains that change their address
+    second_address_share: float = 0.35  # attackers' domains with two addresses at once
     # attackers' hosting (weights): cheap shared, shared, own server, bulletproof, CDN, cloud, fast flux
     hosting_weights: tuple[float, ...] = (0.20, 0.18, 0.16, 0.08, 0.21, 0.13, 0.04)
     # their name servers: registrar's, hoster's, own (weights); behind a CDN, the CDN's
-    name_server_weights: tuple[float, float, float] = (0.45, 0.40, 0.15)
+    name_server_weights: tuple[float, float, float] = (0.50, 0.40, 0.10)
 
     # how well it is seen
     rate_old: float = 0.10  # median sightings a day of a name known before the window

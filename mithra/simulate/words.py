@@ -166,7 +166,7 @@ ALPHABETS = (  # of generated names: one a campaign
 )
 
 _SUFFIX_TABLE = """
-com 44 29 30 1|net 4 3.5 3 1|org 6 2 3 1|de 5 1 1 0|co.uk 4 .8 1 1|com.br 3 .7 1 1
+com 44 27 30 1|net 4 3.5 3 1|org 6 2 3 1|de 5 1 1 0|co.uk 4 .8 1 1|com.br 3 .7 1 1
 com.au 2.5 .3 .5 1|fr 2.5 .6 .6 1|nl 2 .4 .5 1|it 1.8 .4 .5 0|ca 1.2 .4 .4 1|ru 2 2.5 2 0
 pl 1.2 .6 .6 1|in 1.3 1.5 1 1|us .7 1.5 1 1|eu 1 .6 .6 0|io 1.5 .6 .6 0|co 1.2 1.5 1 1|me .6 .8 .6 1
 app 1.2 .9 .8 1|dev 1 .6 .5 1|info 1.5 3 3 1|biz .5 .8 1 1|xyz 1.8 6 8 1|top .8 7 7 1

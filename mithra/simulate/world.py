@@ -193,7 +193,9 @@ def draw_world(domains: int, seed: int, settings: WorldSettings, window: Window)
 
 def _name_units(rng: np.random.Generator, infra: Infrastructure, units: Units) -> pa.Array:
     """Names of all units; providers of free hosting are named as their suffix."""
-    names = name_all(rng, units.style, units.brand, units.family, take(SUFFIXES, units.suffix))
+    names = name_all(
+        rng, units.style, units.brand, units.family, take(SUFFIXES, units.suffix), pa.array(SUFFIXES)
+    )
     saas = infra.of_kind(Kind.SAAS)
     mask = np.zeros(len(units), bool)
     mask[saas] = True
