@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 CODE_VERSION = 1  # raise it when the same tables give another snapshot
 FOLDER = "snapshots"
+STEPS = 6  # five of the build, and saving
 
 
 def snapshot(
@@ -76,7 +77,7 @@ def snapshot(
     if (folder / MANIFEST).exists() and read_manifest(folder).get("key") == key:
         log.info("snapshot %s is there already", folder)
         return open_snapshot(folder)
-    with _steps(progress, len(kinds) + 4) as on_step:
+    with _steps(progress) as on_step:
         with space.connect(memory_limit, threads, versions=pins) as connection:
             engine = DuckDB(connection)
             built = build(engine, tables_of(engine), at, kinds, on_step=on_step)
@@ -123,7 +124,7 @@ def _depends_on(pins: Mapping[str, int], at: datetime, kinds: Iterable[RelationK
 
 
 @contextmanager
-def _steps(progress: bool, total: int) -> Iterator[Callable[[str], object]]:
+def _steps(progress: bool) -> Iterator[Callable[[str], object]]:
     """What to tell each step to: a bar on stderr, or the log."""
     if not progress:
         yield lambda step: log.debug("snapshot: %s", step)
@@ -133,7 +134,7 @@ def _steps(progress: bool, total: int) -> Iterator[Callable[[str], object]]:
 
     columns = TextColumn("snapshot: {task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=total)
+        task = bar.add_task("reading", total=STEPS)
 
         def tell(step: str) -> None:
             bar.update(task, description=step, advance=1)
