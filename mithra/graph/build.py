@@ -62,7 +62,7 @@ def build(
         on_step("records")
         told = seen["resolutions"]
         told = engine.hashed(merged_records(told) if rows["resolutions"] >= merge_from_rows else told)
-        records, others = Records(arrow(told)), arrow(other_observations(seen))
+        records, others = Records(engine.fetch(told)), arrow(other_observations(seen))
         on_step("names and edges of records")
         numbering = pool.submit(number, records, others)
         kinship = pool.submit(lambda: family_of(numbering.result().names))

@@ -1,6 +1,6 @@
 """What narwhals lacks, on the engine that runs the frames: DuckDB.
 
-Everything else of the build is written in narwhals and takes any lazy frame. A second engine needs the three
+Everything else of the build is written in narwhals and takes any lazy frame. A second engine needs the four
 methods of `Engine` and nothing more.
 """
 
@@ -18,6 +18,7 @@ from mithra.schema import TABLES, TIMESTAMP, table_schema
 
 __all__ = ["DuckDB", "Engine", "Frame", "arrow", "tables_of"]
 
+BATCH_ROWS = 1 << 18
 Frame: TypeAlias = nw.LazyFrame[Any]
 
 
@@ -32,6 +33,9 @@ class Engine(Protocol):
 
     def hashed(self, frame: Frame) -> Frame:
         """The frame with a column `hashed`, a hash of `name`; as it is where the engine has none."""
+
+    def fetch(self, frame: Frame) -> pa.Table:
+        """A large frame in memory, as `arrow` gives a small one."""
 
 
 class DuckDB:
@@ -62,6 +66,10 @@ class DuckDB:
         """The frame with a column `hashed`, a 64-bit hash of `name`."""
         query = f"SELECT *, hash(name) AS hashed FROM ({frame.to_native().sql_query()})"
         return nw.from_native(self._con.sql(query))
+
+    def fetch(self, frame: Frame) -> pa.Table:
+        """A large frame in memory: batch by batch, so that the engine's memory limit does not count it."""
+        return frame.to_native().to_arrow_reader(BATCH_ROWS).read_all()
 
 
 def tables_of(engine: Engine) -> dict[str, Frame]:

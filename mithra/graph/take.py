@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from mithra.errors import SnapshotError, UsageError
 from mithra.graph.build import build
 from mithra.graph.disk import MANIFEST, open_snapshot, read_manifest, save_snapshot
@@ -78,14 +80,33 @@ def snapshot(
         log.info("snapshot %s is there already", folder)
         return open_snapshot(folder)
     with _steps(progress) as on_step:
-        with space.connect(memory_limit, threads, versions=pins) as connection:
-            engine = DuckDB(connection)
-            built = build(engine, tables_of(engine), at, kinds, on_step=on_step)
+        built = _built(space, pins, at, kinds, memory_limit, threads, on_step)
         on_step("saving")
         noted = {**built.manifest, "key": key, "depends": depends}
         save_snapshot(replace(built, manifest=noted), folder)
     log.info("snapshot of %d domains saved to %s", len(built), folder)
     return open_snapshot(folder)
+
+
+def _built(
+    workspace: Workspace,
+    pins: Mapping[str, int],
+    at: datetime,
+    kinds: Iterable[RelationKind],
+    memory_limit: str | None,
+    threads: int | None,
+    on_step: Callable[[str], object],
+) -> Snapshot:
+    try:
+        with workspace.connect(memory_limit, threads, versions=pins) as connection:
+            engine = DuckDB(connection)
+            return build(engine, tables_of(engine), at, kinds, on_step=on_step)
+    except duckdb.OutOfMemoryException as error:
+        raise SnapshotError(
+            "the engine ran out of memory", value=memory_limit, hint="Raise memory_limit, or lower threads"
+        ) from error
+    except (duckdb.ParserException, duckdb.InvalidInputException, duckdb.SyntaxException) as error:
+        raise UsageError(f"the engine refused: {error}", value=(memory_limit, threads)) from error
 
 
 def moment(as_of: datetime | date | str) -> datetime:
