@@ -75,11 +75,12 @@ def bench_pdns_net(
 
 
 def contestants() -> dict[str, Contestant]:
-    """The baselines and the PyG reference models, by name."""
+    """The default model, the baselines and the PyG reference models, by name."""
     from mithra.learn.baselines import BASELINES
+    from mithra.learn.default import default
     from mithra.learn.reference import REFERENCES
 
-    return {**BASELINES, **REFERENCES}
+    return {"default": default, **BASELINES, **REFERENCES}
 
 
 def held_out_case(

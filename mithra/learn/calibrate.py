@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BUDGETS", "Platt", "budget_thresholds"]
+__all__ = ["BUDGETS", "SHARES", "Platt", "budget_thresholds", "chosen_share"]
 
 BUDGETS = (0.01, 0.001, 0.0001)  # false-positive rates for which a model keeps a threshold
+SHARES = (0.25, 0.5, 0.75)  # of the networks in a logit: both always have a say
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,16 @@ def budget_thresholds(score: NDArray[np.float64], y: NDArray[np.int8]) -> dict[s
             bound = float(np.nextafter(benign[allowed], 2.0)) if allowed < len(benign) else 0.0
         thresholds[f"{budget:g}"] = bound
     return thresholds
+
+
+def chosen_share(
+    network: NDArray[np.float64], trees: NDArray[np.float64], y: NDArray[np.int8], weight: NDArray[np.float32]
+) -> float:
+    """The share of the networks whose calibrated mix has the least log loss on held-out examples."""
+    from sklearn.metrics import log_loss
+
+    def loss(share: float) -> float:
+        mix = share * network + (1 - share) * trees
+        return float(log_loss(y, Platt.fit(mix, y, weight).probability(mix), sample_weight=weight))
+
+    return min(SHARES, key=loss)

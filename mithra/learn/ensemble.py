@@ -94,6 +94,7 @@ class Ensemble:
     dynamic_names: tuple[str, ...]
     flat_names: tuple[str, ...]
     relations: tuple[str, ...]
+    share: float = 0.5  # of the networks in a logit; the rest is the trees'
 
     @classmethod
     def fit(
@@ -169,7 +170,7 @@ class Ensemble:
     def logits(self, inputs: Inputs, store: Store) -> NDArray[np.float64]:
         """Uncalibrated log-odds of being nefarious, [examples]."""
         network, trees = self.parts(inputs, store)
-        return np.asarray((network + trees) / 2)
+        return np.asarray(self.share * network + (1 - self.share) * trees)
 
     def contributions(self, inputs: Inputs, store: Store) -> dict[str, NDArray[np.float64]]:
         """What each kind of evidence adds to the log-odds, [examples] a kind.
@@ -196,7 +197,7 @@ class Ensemble:
                 _blank(dynamic, self.dynamic_names, kind),
                 {name: one for name, one in met.items() if kind_of(name) != kind},
             )
-            result[kind] = np.asarray((shares + whole - less) / 2)
+            result[kind] = np.asarray(self.share * (whole - less) + (1 - self.share) * shares)
         return result
 
     def _networks(self, own: Tensor, dynamic: Tensor, met: Mapping[str, Tokens]) -> NDArray[np.float64]:

@@ -106,7 +106,11 @@ class Model:
         whole = sha256()
         for name, content in sorted(self._files().items()):
             whole.update(name.encode() + b"\0" + sha256(content).digest())
-        rest = {"platt": asdict(self.platt), "thresholds": dict(self.thresholds)}
+        rest = {
+            "share": self.ensemble.share,
+            "platt": asdict(self.platt),
+            "thresholds": dict(self.thresholds),
+        }
         whole.update(json.dumps(rest, sort_keys=True).encode())
         return whole.hexdigest()
 
@@ -129,6 +133,7 @@ class Model:
             "base_rate": self.base_rate,
             "platt": asdict(self.platt),
             "thresholds": dict(self.thresholds),
+            "share": self.ensemble.share,
             "settings": asdict(self.settings),
             "columns": {
                 "static": self.ensemble.static_names,
@@ -200,6 +205,7 @@ def load(path: str | Path) -> Model:
         dynamic_names=columns["dynamic"],
         flat_names=columns["flat"],
         relations=columns["relations"],
+        share=manifest["share"],
     )
     as_of = manifest["as_of"]
     return Model(

@@ -19,16 +19,16 @@ class TrainSettings:
     waiting_days: int = 14  # unlisted for this long after its first sight counts as weakly benign
     weak_weight: float = 0.5  # weight of a weakly benign example
     popular_days: int = 7  # days on a popularity list that make a name benign
-    max_examples: int = 60_000  # drawn by chance beyond it, nefarious ones first
+    max_examples: int = 30_000  # drawn by chance beyond it, nefarious ones first
     validation_share: float = 0.2  # of the eTLD+1 groups, for early stopping and calibration
     members: int = 3  # networks and tree ensembles whose logits are averaged
     width: int = 48  # of the network's encodings
     batch: int = 4096  # examples in a step
     dropout: float = 0.3
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     weight_decay: float = 1e-3
     epochs: int = 150
-    patience: int = 24  # epochs without a better validation score before stopping
+    patience: int = 36  # epochs without a better validation score before stopping
     threads: int = 2
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mithra.errors import InputError, UsageError
 from mithra.graph.snapshot import Snapshot
 from mithra.graph.take import snapshot as take_snapshot
-from mithra.learn.calibrate import Platt, budget_thresholds
+from mithra.learn.calibrate import Platt, budget_thresholds, chosen_share
 from mithra.learn.ensemble import Ensemble, Labelled
 from mithra.learn.examples import LabelledExamples, training_examples
 from mithra.learn.inputs import Store, example_inputs, store_of
@@ -33,6 +33,8 @@ from mithra.observe.workspace import Workspace
 __all__ = ["fit_model", "train"]
 
 log = logging.getLogger(__name__)
+
+SIMULATION = "mithra-simulation"  # the source that the simulator writes into its passive DNS
 
 
 def train(
@@ -63,7 +65,16 @@ def train(
             raise UsageError("training on a workspace needs as_of", hint="For example as_of='2026-06-01'")
         graph = take_snapshot(source, as_of, progress=progress)
     chosen = training_examples(graph, settings)
-    return fit_model(graph, chosen, settings, progress=progress)
+    model = fit_model(graph, chosen, settings, progress=progress)
+    if isinstance(source, Snapshot):
+        return model
+    return replace(model, simulated=_is_simulated(source))
+
+
+def _is_simulated(source: Workspace | str | Path) -> bool:
+    """Whether any record of a workspace came out of the simulator."""
+    workspace = source if isinstance(source, Workspace) else Workspace(source)
+    return any(SIMULATION in table.sources for table in workspace.status().tables.values())
 
 
 def fit_model(
@@ -83,8 +94,8 @@ def fit_model(
         store, kin: as in `mithra.graph.company.companies`.
     """
     if held_out is None:
-        share = settings.validation_share
-        split = group_split(chosen.group, (1 - share, share, 0.0), seed=settings.seed)
+        part = settings.validation_share
+        split = group_split(chosen.group, (1 - part, part, 0.0), seed=settings.seed)
         held_out = np.zeros(len(chosen), bool)
         held_out[split.val] = True
     known = store_of(graph)
@@ -95,7 +106,10 @@ def fit_model(
     _check(parts[1].y)
     with _bar(progress) as bar:
         ensemble = Ensemble.fit(parts[0], parts[1], known, settings, progress=bar)
-    raw = ensemble.logits(parts[1].inputs, known)
+    network, trees = ensemble.parts(parts[1].inputs, known)
+    share = chosen_share(network, trees, parts[1].y, parts[1].weight)
+    ensemble = replace(ensemble, share=share)
+    raw = share * network + (1 - share) * trees
     platt = Platt.fit(raw, parts[1].y, parts[1].weight)
     score = platt.probability(raw)
     model = Model(

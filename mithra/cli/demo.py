@@ -1,0 +1,196 @@
+"""`mithra demo`: the whole way on a simulated world, offline: feeds, graph, model, ranking, block list, report.
+
+Everything is made in one folder, the same for the same seed. The world's hidden truth is used twice, both times
+after the fact: for one row of the report card, and to tell how many of the blocked names deserved it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mithra.cli.messages import Messages, messages
+from mithra.cli.options import example, whole_number
+from mithra.cli.output import print_table
+from mithra.cli.picture import draw
+from mithra.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    import mithra as mt
+
+__all__ = ["Demo", "add_to"]
+
+MARKER = "demo.json"
+FEEDS = ("pdns", "rdap", "networks", "popularity", "blocklists")
+SHOWN = 15  # names in the table
+REASONS = 2  # of each
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=example("mithra demo --out demo-out"))(demo)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo does, in days from the first of the world: train, watch names arrive, rank what there is."""
+
+    out: Path
+    domains: int = 20_000
+    days: int = 45
+    train_day: int = 24
+    watch_days: int = 7  # arrivals that the report card judges
+    seed: int = 7
+
+    @property
+    def parts(self) -> dict[str, Path]:
+        """What lies in the folder, by what it is."""
+        return {
+            "raw feeds": self.out / "world",
+            "workspace": self.out / "lake",
+            "model": self.out / "model",
+            "scores": self.out / "scores.parquet",
+            "decisions": self.out / "decisions.parquet",
+            "RPZ zone": self.out / "mithra.rpz",
+            "report card": self.out / "report.txt",
+            "report card, for machines": self.out / "report.json",
+            "picture": self.out / "picture.png",
+        }
+
+
+def demo(
+    ctx: typer.Context,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where everything goes; a demo that is there is replaced.")
+    ] = Path("demo-out"),
+    domains: Annotated[str, typer.Option(metavar="N", help="Size of the simulated world.")] = "20000",
+    seed: Annotated[int, typer.Option(metavar="S", help="Same seed, same result.")] = 7,
+) -> None:
+    """Show the whole way on a simulated world, offline, in minutes.
+
+    Simulates feeds, reads them, trains, judges names as they arrive, ranks all names, writes a block list, a
+    report card and a picture.
+    """
+    plan, talk = Demo(out, whole_number(domains, "--domains"), seed=seed), messages(ctx)
+    _make_room(plan)
+    world, workspace = _records(plan, talk)
+    model, card = _model(plan, world, workspace, talk)
+    scores, decisions = _ranking(plan, world, workspace, model, talk)
+    with _step(talk, "report"):
+        truth = _truth(world)
+        plan.parts["report card"].write_text(card.to_text(), encoding="utf-8")
+        card.write(plan.parts["report card, for machines"])
+        draw(card, scores, truth, plan.parts["picture"])
+    _show(plan, scores, decisions, truth, talk)
+
+
+def _make_room(plan: Demo) -> None:
+    """An empty folder with the marker of a demo; what is no demo is not touched."""
+    if plan.out.is_dir() and any(plan.out.iterdir()):
+        if not (plan.out / MARKER).is_file():
+            raise UsageError("the folder is not empty and no demo", value=plan.out, hint="Give another --out")
+        for path in plan.parts.values():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    plan.out.mkdir(parents=True, exist_ok=True)
+    (plan.out / MARKER).write_text(json.dumps({"seed": plan.seed, "domains": plan.domains}) + "\n")
+
+
+def _records(plan: Demo, talk: Messages) -> tuple[mt.World, mt.Workspace]:
+    import mithra as mt
+
+    parts = plan.parts
+    with _step(talk, f"simulate {plan.domains:,} domains over {plan.days} days"):
+        world = mt.simulate(
+            parts["raw feeds"], domains=plan.domains, days=plan.days, seed=plan.seed, progress=talk.progress
+        )
+    workspace = mt.Workspace(parts["workspace"])
+    with _step(talk, "ingest the feeds"):
+        report = mt.ingest(workspace, *(world.path / feed for feed in FEEDS), progress=talk.progress)
+    talk.say(f"  {report.rows:,} records, {report.rejected:,} set aside")
+    return world, workspace
+
+
+def _model(
+    plan: Demo, world: mt.World, workspace: mt.Workspace, talk: Messages
+) -> tuple[mt.Model, mt.ReportCard]:
+    import mithra as mt
+
+    trained, watched = _day(world, plan.train_day), _day(world, plan.train_day + plan.watch_days)
+    with _step(talk, f"train as of {trained:%Y-%m-%d}"):
+        settings = mt.TrainSettings(seed=plan.seed, members=1)
+        model = mt.train(workspace, trained, settings=settings, progress=talk.progress)
+    with _step(talk, f"judge names that arrive until {watched:%Y-%m-%d}"):
+        card = mt.evaluate(
+            model, workspace, start=trained, end=watched, truth=_truth(world), progress=talk.progress
+        )
+        model = model.with_card({**model.card, "arrivals": card.to_dict()})
+        model.save(plan.parts["model"])
+    return model, card
+
+
+def _ranking(
+    plan: Demo, world: mt.World, workspace: mt.Workspace, model: mt.Model, talk: Messages
+) -> tuple[mt.Scores, mt.Decisions]:
+    import mithra as mt
+
+    end = _day(world, plan.days)
+    with _step(talk, f"rank all names as of {end:%Y-%m-%d}"):
+        snapshot = mt.snapshot(workspace, end, progress=talk.progress)
+        scores = mt.score(model, snapshot, progress=talk.progress)
+        scores.write(plan.parts["scores"])
+    with _step(talk, "decide and publish"):
+        decisions = mt.decide(scores, now=end)
+        decisions.write(plan.parts["decisions"])
+        mt.publish(decisions, "rpz", plan.parts["RPZ zone"], now=end, allow_empty=True)
+    return scores, decisions
+
+
+def _day(world: mt.World, day: int) -> datetime:
+    """First moment of a day of the world."""
+    return datetime(world.start.year, world.start.month, world.start.day, tzinfo=UTC) + timedelta(days=day)
+
+
+def _truth(world: mt.World) -> pa.Table:
+    return world.truth().select(["name", "verdict"])
+
+
+def _show(plan: Demo, scores: mt.Scores, decisions: mt.Decisions, truth: pa.Table, talk: Messages) -> None:
+    known = dict(zip(truth["name"].to_pylist(), truth["verdict"].to_pylist(), strict=True))
+    actions = dict(
+        zip(decisions.table["name"].to_pylist(), decisions.table["action"].to_pylist(), strict=True)
+    )
+    rows = scores.top(SHOWN).to_arrow().select(["rank", "name", "score", "reasons"]).to_pylist()
+    print_table(
+        ["rank", "name", "score", "action", "in truth", "reasons"],
+        [
+            [row["rank"], row["name"], row["score"], actions.get(row["name"], ""), known.get(row["name"], ""),
+             "; ".join(row["reasons"][:REASONS])]
+            for row in rows
+        ],
+    )  # fmt: skip
+    blocked = decisions.blocks["name"].to_pylist()
+    deserved = sum(known.get(name) == "nefarious" for name in blocked)
+    talk.say(f"{len(blocked):,} names blocked, {deserved:,} of them nefarious by the world's hidden truth")
+    print_table(["what", "where"], [[what, str(path)] for what, path in plan.parts.items()])
+
+
+@contextmanager
+def _step(talk: Messages, what: str) -> Iterator[None]:
+    talk.say(f"{what} …")
+    begun = perf_counter()
+    yield
+    talk.say(f"  {perf_counter() - begun:.1f} s")
