@@ -79,18 +79,19 @@ class Records:
         self.table = table
         self.first_seen = table["first_seen"].to_numpy()
         self.last_seen = table["last_seen"].to_numpy()
+        self.count = table["count"].to_numpy()
         self._type, self._types = dictionary(table["rrtype"])
 
     def of_types(self, rrtypes: Iterable[str], domains: Callable[[], Domains]) -> Found:
         """Edges from the owners of the records of these types to their rdata."""
-        rows = self._rows(rrtypes)
-        return self._found(rows, self.table["rdata"].take(pa.array(rows)), domains)
+        chosen = self._chosen(rrtypes)
+        return self._found(np.flatnonzero(chosen), _filtered(self.table["rdata"], chosen), domains)
 
     def of_other_types(self, rrtypes: Iterable[str], domains: Callable[[], Domains]) -> Found:
         """Edges from the owners of all other records to what they say, type and rdata."""
-        rows = self._rows(set(self._types.to_pylist()) - set(rrtypes))
-        said = self.table.select(["rrtype", "rdata"]).take(pa.array(rows))
-        return self._found(rows, pc.binary_join_element_wise(said["rrtype"], said["rdata"], " "), domains)
+        chosen = self._chosen(set(self._types.to_pylist()) - set(rrtypes))
+        said = [_filtered(self.table[column], chosen) for column in ("rrtype", "rdata")]
+        return self._found(np.flatnonzero(chosen), pc.binary_join_element_wise(*said, " "), domains)
 
     def with_ids(self, domains: Domains) -> pa.Table:
         """The rows with `domain`, the id, in place of `name`."""
@@ -106,16 +107,20 @@ class Records:
         highest = np.maximum.accumulate(ids)
         appears = np.flatnonzero(np.diff(highest, prepend=np.int32(-1)))
         distinct = names.take(pa.array(appears)).combine_chunks()
-        if pc.all(pc.equal(distinct.take(pa.array(ids)), names)).as_py():
-            return ids, distinct
-        return dictionary(names)  # two names with one hash: chance, or somebody's doing
+        start = 0
+        for chunk in names.chunks:
+            same = pc.equal(distinct.take(pa.array(ids[start : start + len(chunk)])), chunk)
+            if not pc.all(same).as_py():
+                return dictionary(names)  # two names with one hash: chance, or somebody's doing
+            start += len(chunk)
+        return ids, distinct
 
-    def _rows(self, rrtypes: Iterable[str]) -> NDArray[np.int64]:
+    def _chosen(self, rrtypes: Iterable[str]) -> NDArray[np.bool_]:
         wanted = pc.is_in(self._types, value_set=pa.array(list(rrtypes), pa.string())).to_numpy(False)
         chosen = np.append(wanted, False)[self._type]
         if self.table["rdata"].null_count:
             chosen &= self.table["rdata"].is_valid().to_numpy()
-        return np.flatnonzero(chosen)
+        return chosen
 
     def _found(
         self, rows: NDArray[np.int64], entity: pa.ChunkedArray, domains: Callable[[], Domains]
@@ -125,7 +130,7 @@ class Records:
             entity=entity,
             first_seen=self.first_seen[rows],
             last_seen=self.last_seen[rows],
-            count=self.table["count"].take(pa.array(rows)).to_numpy(),
+            count=self.count[rows],
         )
 
 
@@ -173,6 +178,14 @@ def domains_of(names: Names, records: Records, others: pa.Table) -> Domains:
         ttl_min=_lowest_ttl(records.table["ttl"], names.of_record, len(names.names)),
         of_record=names.of_record,
     )
+
+
+def _filtered(column: pa.ChunkedArray, chosen: NDArray[np.bool_]) -> pa.ChunkedArray:
+    parts, start = [], 0
+    for chunk in column.chunks:
+        parts.append(chunk.filter(pa.array(chosen[start : start + len(chunk)])))
+        start += len(chunk)
+    return pa.chunked_array(parts, column.type)
 
 
 def _lowest_ttl(ttl: pa.ChunkedArray, owner: NDArray[np.int32], domains: int) -> pa.Array:
