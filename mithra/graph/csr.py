@@ -115,15 +115,15 @@ def merged(edges: Edges) -> Edges:
     The highest count and not the sum: a source tells the same record again with every export.
     """
     shards = len(edges) // SHARD_ROWS + 1
-    if shards == 1:
-        return _merged_shard(edges)
-    bounds = np.arange(shards + 1) * (int(edges.domain.max()) + 1) // shards
+    bounds = np.arange(shards + 1) * (int(edges.domain.max(initial=0)) + 1) // shards
     if (edges.domain[1:] >= edges.domain[:-1]).all():
         ends = np.searchsorted(edges.domain, bounds)
         rows: list[Any] = [slice(start, end) for start, end in pairwise(ends)]
     else:
         rows = rows_by_shard(np.searchsorted(bounds, edges.domain, side="right") - 1, shards)
-    parts = [_merged_shard(edges.take(shard)) for shard in rows]
+    parts = [_merged_shard(edges, shard) for shard in rows]
+    if shards == 1:
+        return parts[0]
     return replace(
         edges,
         domain=np.concatenate([part.domain for part in parts]),
@@ -144,21 +144,18 @@ def rows_by_shard(shard: NDArray[np.integer], shards: int) -> list[NDArray[np.in
     return np.split(order, bounds[:-1])
 
 
-def _merged_shard(edges: Edges) -> Edges:
-    if not len(edges):
-        return edges
-    key = (edges.domain.astype(np.int64) << 32) | edges.entity
-    order = None
+def _merged_shard(edges: Edges, rows: Any) -> Edges:
+    """The edges at these rows (positions, or a slice), merged."""
+    key = (edges.domain[rows].astype(np.int64) << 32) | edges.entity[rows]
     if np.any(key[1:] < key[:-1]):
         order = np.argsort(key, kind="stable")  # fast on sorted runs too
-        key = key[order]
+        key, rows = key[order], order + rows.start if isinstance(rows, slice) else rows[order]
     new = np.ones(len(key), dtype=np.bool_)
     np.not_equal(key[1:], key[:-1], out=new[1:])
     starts = None if new.all() else np.flatnonzero(new)
 
     def reduced(values: NDArray[np.int64], by: np.ufunc) -> NDArray[np.int64]:
-        values = values if order is None else values[order]
-        return values if starts is None else by.reduceat(values, starts)
+        return values[rows] if starts is None else by.reduceat(values[rows], starts)
 
     key = key if starts is None else key[starts]
     return replace(
