@@ -105,6 +105,7 @@ def benign_units(
     style, family, look_alike = _styles(rng, settings, mechanism, bargain)
     registrar = np.where(tenant, NONE, infra.registrars(rng, n, 0.2))
     registrar = np.where(bargain & ~tenant, infra.registrars(rng, n, 0.65), registrar)
+    ends = window.start + rng.integers(0, window.days * DAY, n)
     columns = {
         "owner": np.where(tenant, Owner.TENANT, Owner.OWNER),
         "mechanism": mechanism,
@@ -123,7 +124,7 @@ def benign_units(
         "roams": (mechanism == Mechanism.DYNAMIC_DNS) | ((kind == Kind.CLOUD) & (rng.random(n) < 0.35)),
         "ipv6": rng.random(n) < _by_kind(kind, _IPV6, 0.0),
         "rate": lifelike_rate(rng, settings, new),
-        "gone": np.where(rng.random(n) < 0.02, window.start + rng.integers(0, window.days * DAY, n), NEVER),
+        "gone": np.where(rng.random(n) < 0.02, np.maximum(ends, appears + DAY), NEVER),
     }
     columns["address_2"] = np.where(
         (kind == Kind.CDN) | ((kind == Kind.SAAS) & (rng.random(n) < 0.5)),
@@ -134,10 +135,10 @@ def benign_units(
         tenant, NONE, honest_name_servers(rng, infra, kind, provider, registrar)
     )
     units = Units.of(n, **columns)
-    _marketing_batches(rng, infra, units, window)
-    _develop(rng, infra, units, new, window)
+    _marketing_batches(rng, infra, units)
+    _develop(rng, infra, units)
     _earlier_lives(rng, infra, units)
-    _moves(rng, infra, units, kind, window)
+    _moves(rng, infra, units, window)
     return units
 
 
@@ -278,7 +279,7 @@ def batches(rng: np.random.Generator, total: int, mean: float, spread: float = 1
     return group[:total]
 
 
-def _marketing_batches(rng: np.random.Generator, infra: Infrastructure, units: Units, window: Window) -> None:
+def _marketing_batches(rng: np.random.Generator, infra: Infrastructure, units: Units) -> None:
     """Members of one batch share registrar, minute, suffix, hosting, name servers and way of naming."""
     rows = np.flatnonzero(units.mechanism == Mechanism.MARKETING)
     batch = batches(rng, len(rows), 14.0)
@@ -317,9 +318,7 @@ def _marketing_batches(rng: np.random.Generator, infra: Infrastructure, units: U
     )
 
 
-def _develop(
-    rng: np.random.Generator, infra: Infrastructure, units: Units, new: NDArray[np.bool_], window: Window
-) -> None:
+def _develop(rng: np.random.Generator, infra: Infrastructure, units: Units) -> None:
     """Some domains show their registrar's parking page before they are put to use."""
     waited = (units.registrar >= 0) & (units.mechanism != Mechanism.PARKED)
     rows = np.flatnonzero(waited & (rng.random(len(units)) < 0.15))
@@ -349,9 +348,7 @@ def earlier_lives(
     units.prior_name_servers[rows] = infra.draw_set(rng, provider)
 
 
-def _moves(
-    rng: np.random.Generator, infra: Infrastructure, units: Units, kind: NDArray[np.int8], window: Window
-) -> None:
+def _moves(rng: np.random.Generator, infra: Infrastructure, units: Units, window: Window) -> None:
     """A few change their hoster inside the window."""
     steady = (units.owner == Owner.OWNER) & ~units.roams & (units.gone == NEVER)
     rows = np.flatnonzero(steady & (rng.random(len(units)) < 0.03))

@@ -116,8 +116,6 @@ def write_popularity(
     lived = np.clip(
         np.minimum(units.gone, end) - np.maximum(units.activated, end - 30 * DAY), 0, 30 * DAY
     ) / (30 * DAY)
-    honest = units.owner < 2
-    lived = np.where(honest | (units.nefarious & (units.registrar < 0)), lived, np.minimum(lived, 1))
     registered = (units.registrar >= 0) | (units.mechanism == Mechanism.INFRASTRUCTURE)
     score = units.rate * lived * rng.lognormal(0, 0.15, len(units)) * registered
     listed = max(100, len(units) * 3 // 200)

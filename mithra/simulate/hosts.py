@@ -78,7 +78,6 @@ class HostNames:
     labels: pa.Array
     servers: NDArray[np.int32]  # [sets, 2] name id of each name server
     vanity: NDArray[np.int32]  # [units] set id for units with vanity servers, else NONE
-    edges: NDArray[np.int32]  # [providers] host row of its first edge, or NONE
 
 
 def build_hosts(
@@ -100,9 +99,9 @@ def build_hosts(
     """
     fixed = [*_SHARES, *words.BRANDS, *server_labels(), *MAIL_LABELS, *(f"e{i}" for i in range(EDGES))]
     ids = {label: i for i, label in enumerate(fixed)}
-    ordinary = _ordinary(rng, units, window)
-    branded = _some(rng, units, _BRAND_SHARE, window, len(_SHARES) + units.brand)
-    random = _random_hosts(rng, units, window)
+    ordinary = _ordinary(rng, units)
+    branded = _some(rng, units, _BRAND_SHARE, len(_SHARES) + units.brand)
+    random = _random_hosts(rng, units)
     shadows = _shadowed(rng, settings, infra, units, shadowed, first_campaign, window)
     set_unit, set_labels, vanity = _sets(infra, units, own_servers)
     servers, server_rows = _server_hosts(rng, units, set_unit, set_labels, ids["ns1"])
@@ -122,7 +121,7 @@ def build_hosts(
     labels = _distinct(rng, hosts, concat([pa.array(fixed, pa.string()), odd]))
     _aliases(rng, infra, units, hosts, ids["www"], first_edge, len(ordinary))
     server_ids = (len(units) + before[4] + server_rows).astype(np.int32)
-    return HostNames(hosts, labels, server_ids, vanity, first_edge)
+    return HostNames(hosts, labels, server_ids, vanity)
 
 
 def _distinct(rng: np.random.Generator, hosts: Hosts, labels: pa.Array) -> pa.Array:
@@ -141,7 +140,6 @@ def _under(
     units: Units,
     rows: Ints,
     factor: NDArray[np.float64] | float,
-    window: Window,
     **columns: object,
 ) -> Hosts:
     """Hosts that share their unit's fate."""
@@ -180,7 +178,7 @@ def _attackers(units: Units) -> NDArray[np.bool_]:
     return np.asarray(units.owner == Owner.ATTACKER)
 
 
-def _ordinary(rng: np.random.Generator, units: Units, window: Window) -> Hosts:
+def _ordinary(rng: np.random.Generator, units: Units) -> Hosts:
     rows, labels, factors = [], [], []
     base = _registered(units)
     parked = np.where(units.mechanism == Mechanism.PARKED, 0.3, 1.0)
@@ -192,24 +190,20 @@ def _ordinary(rng: np.random.Generator, units: Units, window: Window) -> Hosts:
         rows.append(found)
         labels.append(np.full(len(found), i))
         factors.append(np.full(len(found), _RATE.get(label, 0.3)))
-    return _under(
-        rng, units, np.concatenate(rows), np.concatenate(factors), window, label=np.concatenate(labels)
-    )
+    return _under(rng, units, np.concatenate(rows), np.concatenate(factors), label=np.concatenate(labels))
 
 
-def _some(
-    rng: np.random.Generator, units: Units, shares: tuple[float, float], window: Window, label: Ints
-) -> Hosts:
+def _some(rng: np.random.Generator, units: Units, shares: tuple[float, float], label: Ints) -> Hosts:
     share = np.where(_attackers(units), shares[1], shares[0])
     rows = np.flatnonzero(_registered(units) & (rng.random(len(units)) < share))
-    return _under(rng, units, rows, 0.4, window, label=label[rows])
+    return _under(rng, units, rows, 0.4, label=label[rows])
 
 
-def _random_hosts(rng: np.random.Generator, units: Units, window: Window) -> Hosts:
+def _random_hosts(rng: np.random.Generator, units: Units) -> Hosts:
     share = np.where(_attackers(units), _RANDOM_SHARE[1], _RANDOM_SHARE[0])
     rows = np.flatnonzero(_registered(units) & (rng.random(len(units)) < share))
     rows = np.repeat(rows, rng.integers(1, 5, len(rows)))
-    return _under(rng, units, rows, 0.3, window)
+    return _under(rng, units, rows, 0.3)
 
 
 def _shadowed(
@@ -285,7 +279,7 @@ def _server_hosts(
     rows = unique // 100_000
     busy = units.mechanism[rows] == Mechanism.INFRASTRUCTURE
     rate = np.where(busy, 6.0, units.rate[rows] * 0.3) * rng.lognormal(0, 0.8, len(rows))
-    hosts = _under(rng, units, rows, 0.3, Window(0, 0), label=first_label + unique % 100_000, rate=rate)
+    hosts = _under(rng, units, rows, 0.3, label=first_label + unique % 100_000, rate=rate)
     return hosts, place.reshape(-1, 2)
 
 
@@ -296,9 +290,7 @@ def _infra_hosts(
     rows = np.repeat(providers, len(labels))
     rate = rng.lognormal(np.log(3), 1.2, len(rows))
     address = infra.draw_address(rng, rows)
-    return _under(
-        rng, units, rows, 1.0, Window(0, 0), label=np.tile(labels, len(providers)), rate=rate, address=address
-    )
+    return _under(rng, units, rows, 1.0, label=np.tile(labels, len(providers)), rate=rate, address=address)
 
 
 def _aliases(

@@ -12,6 +12,10 @@ from mithra.errors import UsageError
 
 __all__ = ["WorldSettings"]
 
+MOST_NEFARIOUS = 0.5  # attackers need honest sites to take over and to hide among
+_POSITIVE = {"campaign_size", "rate_old", "rate_new", "report_days"}
+_SHARES = ("_share", "_coverage", "_overlap", "_mistakes")
+
 
 @dataclass(frozen=True)
 class WorldSettings:
@@ -24,7 +28,7 @@ class WorldSettings:
     shadowed_share: float = 0.05
     free_hosting_share: float = 0.11
     dynamic_share: float = 0.02
-    lone_share: float = 0.18  # attackers' domains that belong to no campaign
+    lone_share: float = 0.15  # attackers' domains that belong to no campaign
     campaign_size: float = 11.0  # mean
     campaign_spread: float = 1.3  # of the logarithm of the size
     new_share: float = 0.38  # honest names that first resolve inside the window
@@ -36,7 +40,7 @@ class WorldSettings:
     marketing_share: float = 0.05  # honest domains bought in batches for campaigns of the legal kind
     grey_share: float = 0.03  # honest customers of hosters that attackers prefer
     bargain_share: float = 0.25  # honest new owners who buy cheap suffixes at cheap registrars
-    stray_share: float = 0.25  # members that leave their campaign's plan for hosting or name servers
+    stray_share: float = 0.22  # members that leave their campaign's plan for hosting or name servers
     hop_share: float = 0.40  # attackers' domains that change their address
     second_address_share: float = 0.35  # attackers' domains with two addresses at once
     # attackers' hosting (weights): cheap shared, shared, own server, bulletproof, CDN, cloud, fast flux
@@ -60,13 +64,19 @@ class WorldSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if not number >= 0:
-                    raise UsageError(f"{field.name} must not be negative", value=value)
-                if field.name.endswith("_share") and number > 1:
-                    raise UsageError(
-                        f"{field.name} is a share", value=value, hint="Give a number from 0 to 1"
-                    )
+            numbers = value if isinstance(value, tuple) else (value,)
+            if isinstance(field.default, tuple) and len(numbers) != len(field.default):
+                raise UsageError(f"{field.name} needs {len(field.default)} numbers", value=value)
+            if not all(number >= 0 for number in numbers):
+                raise UsageError(f"{field.name} must not be negative", value=value)
+            if field.name in _POSITIVE and not value > 0:
+                raise UsageError(f"{field.name} must be positive", value=value)
+            if field.name.endswith("_weights") and sum(numbers) <= 0:
+                raise UsageError(f"{field.name} must not all be zero", value=value)
+            if field.name.endswith(_SHARES) and max(numbers) > 1:
+                raise UsageError(f"{field.name} is a share", value=value, hint="Give numbers from 0 to 1")
         kinds = self.compromised_share + self.shadowed_share + self.free_hosting_share + self.dynamic_share
         if kinds > 1:
             raise UsageError("the shares of nefarious kinds add up to more than 1", value=kinds)
+        if self.nefarious_share > MOST_NEFARIOUS:
+            raise UsageError(f"nefarious_share is at most {MOST_NEFARIOUS}", value=self.nefarious_share)

@@ -94,7 +94,8 @@ class World:
         """
         if feed not in FEEDS:
             raise UsageError("no such feed", value=feed, hint=f"Feeds: {', '.join(FEEDS)}")
-        found = sorted(p for p in (self.path / feed).rglob("*") if p.is_file())
+        found = [p for p in (self.path / feed).rglob("*") if p.is_file()]
+        found.sort(key=lambda p: (_day_of(p), p))
         return [p for p in found if until is None or _day_of(p) <= until]
 
     def truth(self) -> pa.Table:
@@ -128,30 +129,36 @@ def simulate(
         progress: show a bar on stderr.
 
     Raises:
-        UsageError: too few domains or days, or the folder is not empty.
+        UsageError: too few domains or days, a negative seed, or a folder that is not empty.
     """
     folder = Path(out)
     if domains < FEWEST_DOMAINS or days < 1:
         raise UsageError(
             f"a world needs {FEWEST_DOMAINS} domains and a day", value=f"{domains} domains, {days} days"
         )
+    if seed < 0:
+        raise UsageError("the seed must not be negative", value=seed)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the folder is not empty", value=str(folder), hint="Give a new one, or remove it first"
         )
     window = Window(int(datetime(start.year, start.month, start.day, tzinfo=UTC).timestamp()), days)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with Progress(console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task("simulating", total=days + 2)
-        drawn = draw_world(domains, seed, settings, window)
-        bar.advance(task)
-        lines = _write_feeds(partial, drawn, settings, window, seed, lambda: bar.advance(task))
-    known = {"start": start.isoformat(), "days": days, "seed": seed, "domains": domains, "lines": lines}
-    write_truth(partial / "truth", drawn, {**known, "settings": asdict(settings)})
-    if folder.exists():
-        folder.rmdir()
-    os.replace(partial, folder)
+    full = folder.resolve()
+    partial = full.with_name(f".{full.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        with Progress(console=Console(stderr=True), disable=not progress) as bar:
+            task = bar.add_task("simulating", total=days + 2)
+            drawn = draw_world(domains, seed, settings, window)
+            bar.advance(task)
+            lines = _write_feeds(partial, drawn, settings, window, seed, lambda: bar.advance(task))
+        known = {"start": start.isoformat(), "days": days, "seed": seed, "domains": domains, "lines": lines}
+        write_truth(partial / "truth", drawn, {**known, "settings": asdict(settings)})
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return World(folder, start, days, seed, domains, settings, lines)
 
 
