@@ -50,7 +50,8 @@ class MithraError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        place = "" if self.file is None else f"{_excerpt(self.file)}{'' if self.line is None else f':{self.line}'}: "
+        line = "" if self.line is None else f":{self.line}"
+        place = "" if self.file is None else f"{_excerpt(self.file)}{line}: "
         value = "" if self.value is None else f" (got {_excerpt(self.value)!r})"
         hint = "" if self.hint is None else f". {self.hint}"
         return f"{place}{self.message}{value}{hint}"

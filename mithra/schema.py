@@ -108,7 +108,8 @@ def _field(name: str, kind: pa.DataType, comment: str) -> pa.Field:
 
 
 TABLES: dict[str, pa.Schema] = {
-    table: pa.schema([_field(*column) for column in [*columns, *_COMMON]]) for table, columns in _COLUMNS.items()
+    table: pa.schema([_field(*column) for column in [*columns, *_COMMON]])
+    for table, columns in _COLUMNS.items()
 }
 
 

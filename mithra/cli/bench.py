@@ -37,6 +37,59 @@ def build(
     )
 
 
+@app.command("pdns-net", epilog=example("mithra bench pdns-net pdns-net-mini --json pdns.json"))
+def pdns_net(
+    ctx: typer.Context,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the labelled graph.")],
+    regime: Annotated[
+        list[str] | None, typer.Option(help="arrival, etld1 or random; may be repeated. Default: all.")
+    ] = None,
+    models: Annotated[
+        str, typer.Option(metavar="default|all|NAME,…", help="Which models to run.")
+    ] = "default",
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Splits, seeds 0 to N - 1.")] = 5,
+    test_labels: Annotated[
+        str | None, typer.Option(metavar="FILE", help="CSV node_id,value,type of the names to test on.")
+    ] = None,
+    without: Annotated[
+        str, typer.Option(metavar="RELATION,…", help="Relations to leave out, such as apex,similar.")
+    ] = "",
+    json_file: JsonFile = None,
+) -> None:
+    """Average precision and more of the models on PDNS-Net, in three regimes."""
+    from mithra.bench.pdns_net import bench_pdns_net
+    from mithra.learn.contest import REGIMES
+
+    records = bench_pdns_net(
+        folder,
+        regimes=regime or REGIMES,
+        models=models.split(","),
+        seeds=range(seeds),
+        test_labels=test_labels,
+        without=[name for name in without.split(",") if name],
+        progress=messages(ctx).progress,
+    )
+    if json_file != STDOUT:
+        rows = [
+            [*key, len(mine), *(_mean(metric, mine) for metric in ("ap", "auc", "balanced_accuracy"))]
+            for key, mine in _grouped(records).items()
+        ]
+        print_table(["regime", "model", "seeds", "ap", "auc", "balanced_accuracy"], rows)
+    write_json(records, json_file)
+
+
+def _grouped(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Records by regime and model, in the order in which they came."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault((record["regime"], record["model"]), []).append(record)
+    return groups
+
+
+def _mean(metric: str, records: Sequence[dict[str, Any]]) -> float:
+    return round(float(sum(record[metric] for record in records)) / len(records), 4)
+
+
 @app.command(epilog=example("mithra bench names --json names.json"))
 def names(
     count: Annotated[

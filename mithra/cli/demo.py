@@ -1,7 +1,7 @@
-"""`mithra demo`: the whole way on a simulated world, offline: feeds, graph, model, ranking, block list, report.
+"""`mithra demo`: the whole way on a simulated world, offline: feeds, graph, model, ranking, list, report.
 
-Everything is made in one folder, the same for the same seed. The world's hidden truth is used twice, both times
-after the fact: for one row of the report card, and to tell how many of the blocked names deserved it.
+Everything is made in one folder, the same for the same seed. The world's hidden truth is used twice, both
+times after the fact: for one row of the report card, and to tell how many of the blocked names deserved it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def add_to(app: typer.Typer) -> None:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo does, in days from the first of the world: train, watch names arrive, rank what there is."""
+    """What the demo does, in days from the first of the world: train, watch names arrive, rank all."""
 
     out: Path
     domains: int = 20_000
@@ -131,7 +131,7 @@ def _model(
 
     trained, watched = _day(world, plan.train_day), _day(world, plan.train_day + plan.watch_days)
     with _step(talk, f"train as of {trained:%Y-%m-%d}"):
-        settings = mt.TrainSettings(seed=plan.seed, members=1)
+        settings = mt.TrainSettings(seed=plan.seed, members=1, max_examples=8_000, epochs=60, waiting_days=7)
         model = mt.train(workspace, trained, settings=settings, progress=talk.progress)
     with _step(talk, f"judge names that arrive until {watched:%Y-%m-%d}"):
         card = mt.evaluate(

@@ -91,9 +91,9 @@ class ReferenceNet(nn.Module):
         *,
         features: int,
         suffixes: int,
-        hidden: int = 64,
+        hidden: int = 32,
         layers: int = 2,
-        dropout: float = 0.5,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         if kind not in REFERENCE_KINDS:
@@ -104,6 +104,9 @@ class ReferenceNet(nn.Module):
         self.encode_domain = nn.Sequential(nn.Linear(features + SUFFIX_DIM, hidden), nn.ReLU())
         self.encode_entity = nn.ModuleDict({name: nn.Linear(1, hidden) for name in graph.tellers})
         self.convolutions = nn.ModuleList(_convolution(kind, graph, hidden) for _ in range(layers))
+        self.norms = nn.ModuleList(
+            nn.ModuleDict({name: nn.LayerNorm(hidden) for name in graph.node_types}) for _ in range(layers)
+        )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden, 1)
 
@@ -119,8 +122,9 @@ class ReferenceNet(nn.Module):
         for name, encode in self.encode_entity.items():
             nodes[name] = torch.relu(encode(graph.tellers[name]))
         edges = graph.edges if self.kind == "hgt" else graph.adjacency
-        for convolve in self.convolutions:
-            nodes = {name: self.dropout(torch.relu(h)) for name, h in convolve(nodes, edges).items()}
+        for convolve, norms in zip(self.convolutions, self.norms, strict=True):
+            received = convolve(nodes, edges)
+            nodes = {name: self.dropout(torch.relu(norm(received[name]))) for name, norm in norms.items()}
         logits: Tensor = self.head(torch.cat([own, nodes["domain"]], dim=1)).squeeze(1)
         return logits
 
@@ -137,7 +141,7 @@ def _convolution(kind: str, graph: ReferenceGraph, hidden: int) -> nn.Module:
 
 
 class RelationalConvolution(nn.Module):
-    """R-GCN (Schlichtkrull et al. 2018, arXiv 1703.06103): a weight for the node and one a relation, on means.
+    """R-GCN (Schlichtkrull et al. 2018, arXiv 1703.06103): a weight a node and one a relation, on means.
 
     The same sum as PyG's RGCNConv, written with its SAGEConv, which multiplies by sparse matrices and is
     three times faster on a CPU.
