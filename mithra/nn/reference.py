@@ -124,7 +124,7 @@ class ReferenceNet(nn.Module):
         edges = graph.edges if self.kind == "hgt" else graph.adjacency
         for convolve, norms in zip(self.convolutions, self.norms, strict=True):
             received = convolve(nodes, edges)
-            nodes = {name: self.dropout(torch.relu(norm(received[name]))) for name, norm in norms.items()}
+            nodes = {name: self.dropout(torch.relu(norm(received[name]))) for name, norm in norms.items()}  # type: ignore[operator]  # torch types submodules as Tensor
         logits: Tensor = self.head(torch.cat([own, nodes["domain"]], dim=1)).squeeze(1)
         return logits
 
