@@ -63,7 +63,8 @@ def plan_listings(
         [reported[main], np.maximum(reported[second] + (gap * DAY).astype(np.int64), activated[second] + 60)]
     )
     kept = (rng.lognormal(np.log(20), 0.8, len(rows)) * DAY).astype(np.int64)
-    delisted = np.maximum(listed, np.minimum(gone[rows], NEVER // 2)) + kept
+    ended = np.where(gone[rows] >= NEVER, listed, gone[rows])  # a site taken over is cleaned, not gone
+    delisted = np.maximum(listed, ended) + kept
     true = (name[rows], lists, listed, delisted, category[rows], np.zeros(len(rows), bool))
     parts = [true, *_mistakes(rng, settings, units, made, lists, listed, window)]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -24,7 +24,7 @@ from mithra.simulate.text import join, number, pick, take, write_lines
 __all__ = ["ORIGIN", "day_name", "write_networks", "write_passive_dns", "write_popularity", "write_queries"]
 
 ORIGIN = "mithra-simulation"  # in every COF line, so that nobody takes the data for real
-CHUNK = 400_000  # records at a time
+CHUNK = 65_536  # records at a time; small enough for the cache
 SENSOR_YEARS = 8  # that the sensor's database reaches back
 _WEEKDAY = np.array([1.1, 1.1, 1.1, 1.1, 1.05, 0.8, 0.75])  # sightings on Monday to Sunday
 

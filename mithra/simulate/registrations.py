@@ -28,7 +28,7 @@ from mithra.simulate.text import iso_time, join, mix, number, pick, take, write_
 __all__ = ["Captures", "plan_captures", "write_registrations"]
 
 YEAR = 31_556_952  # seconds
-CHUNK = 100_000  # records at a time
+CHUNK = 32_768  # records at a time
 NOTICE = "Made by mithra simulate; describes no real domain."
 
 
