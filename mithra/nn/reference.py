@@ -103,10 +103,7 @@ class ReferenceNet(nn.Module):
         nn.init.zeros_(self.suffix.weight)
         self.encode_domain = nn.Sequential(nn.Linear(features + SUFFIX_DIM, hidden), nn.ReLU())
         self.encode_entity = nn.ModuleDict({name: nn.Linear(1, hidden) for name in graph.tellers})
-        self.convolutions = nn.ModuleList(_convolution(kind, graph, hidden) for _ in range(layers))
-        self.norms = nn.ModuleList(
-            nn.ModuleDict({name: nn.LayerNorm(hidden) for name in graph.node_types}) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(_Layer(kind, graph, hidden, dropout) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden, 1)
 
@@ -122,11 +119,24 @@ class ReferenceNet(nn.Module):
         for name, encode in self.encode_entity.items():
             nodes[name] = torch.relu(encode(graph.tellers[name]))
         edges = graph.edges if self.kind == "hgt" else graph.adjacency
-        for convolve, norms in zip(self.convolutions, self.norms, strict=True):
-            received = convolve(nodes, edges)
-            nodes = {name: self.dropout(torch.relu(norm(received[name]))) for name, norm in norms.items()}  # type: ignore[operator]  # torch types submodules as Tensor
+        for layer in self.layers:
+            nodes = layer(nodes, edges)
         logits: Tensor = self.head(torch.cat([own, nodes["domain"]], dim=1)).squeeze(1)
         return logits
+
+
+class _Layer(nn.Module):
+    """A convolution, then normalisation, rectifier and dropout on every node."""
+
+    def __init__(self, kind: str, graph: ReferenceGraph, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.convolve = _convolution(kind, graph, hidden)
+        self.norm = nn.ModuleDict({name: nn.LayerNorm(hidden) for name in graph.node_types})
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, nodes: dict[str, Tensor], edges: Mapping[EdgeType, Tensor]) -> dict[str, Tensor]:
+        received = self.convolve(nodes, edges)
+        return {name: self.dropout(torch.relu(norm(received[name]))) for name, norm in self.norm.items()}
 
 
 def _convolution(kind: str, graph: ReferenceGraph, hidden: int) -> nn.Module:
