@@ -295,7 +295,7 @@ def lifetime(rng: np.random.Generator, category: NDArray[np.int8]) -> Ints:
 def _wait_parked(rng: np.random.Generator, infra: Infrastructure, units: Units) -> None:
     """Some of those that wait show a parking page meanwhile."""
     waits = units.activated - units.registered
-    rows = np.flatnonzero((waits > 2 * DAY) & (rng.random(len(units)) < 0.25))
+    rows = np.flatnonzero((waits > 2 * DAY) & (rng.random(len(units)) < 0.12))
     units.appears[rows] = units.registered[rows] + (
         np.minimum(waits[rows], DAY) * rng.random(len(rows))
     ).astype(np.int64)

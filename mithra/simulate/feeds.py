@@ -15,16 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from mithra.simulate.infrastructure import Infrastructure
 from mithra.simulate.records import TYPES, Records
 from mithra.simulate.tables import DAY, Ints, Mechanism, Units, Window
-from mithra.simulate.text import join, number, pick, take, write_lines
+from mithra.simulate.text import join, mix, number, pick, take, write_lines
 
 __all__ = ["ORIGIN", "day_name", "write_networks", "write_passive_dns", "write_popularity", "write_queries"]
 
 ORIGIN = "mithra-simulation"  # in every COF line, so that nobody takes the data for real
 CHUNK = 65_536  # records at a time; small enough for the cache
+MANY = 20  # sightings expected, from which on their number is drawn from a normal distribution
 SENSOR_YEARS = 8  # that the sensor's database reaches back
 _WEEKDAY = np.array([1.1, 1.1, 1.1, 1.1, 1.05, 0.8, 0.75])  # sightings on Monday to Sunday
 
@@ -47,21 +49,47 @@ def write_passive_dns(folder: Path, records: Records, window: Window, day: int, 
     end = window.start + (day + 1) * DAY
     live = np.flatnonzero((records.begin < end) & (records.end > begin))
     since, until = np.maximum(records.begin[live], begin), np.minimum(records.end[live], end)
-    count = rng.poisson(records.rate[live] * ((until - since) / DAY * factor))
+    luck = [_even(records, live, int(salt)) for salt in rng.integers(1, 2**31, 3)]
+    count = _sightings(luck[0], records.rate[live] * ((until - since) / DAY * factor))
     seen = count > 0
     live, since, span, count = live[seen], since[seen], (until - since)[seen], count[seen]
-    first, last = _extremes(rng, count)
+    first, last = _extremes(luck[1][seen], luck[2][seen], count)
     time_first, time_last = since + (first * span).astype(np.int64), since + (last * span).astype(np.int64)
     order = np.argsort(time_last, kind="stable")  # a sensor exports a record when its cache lets go of it
     return write_lines(path, _cof(records, live[order], time_first[order], time_last[order], count[order]))
 
 
+def _even(records: Records, rows: Ints, salt: int) -> NDArray[np.float64]:
+    """A number from 0 to 1 for each record, the same for records that one lookup of the name brings in: those
+    of one name that began together (both addresses of a CDN, the address and its name servers)."""
+    together = mix(records.name[rows], salt) ^ records.begin[rows]
+    return np.asarray((mix(together, salt + 1) + 0.5) / 2.0**62)
+
+
+def _sightings(luck: NDArray[np.float64], expected: NDArray[np.float64]) -> Ints:
+    """Poisson counts by inversion: the same luck gives the more sightings the more are expected."""
+    count = np.zeros(len(luck), np.int64)
+    many = np.flatnonzero(expected > MANY)
+    normal = expected[many] + np.sqrt(expected[many]) * ndtri(luck[many])
+    count[many] = np.maximum(np.rint(normal), 1).astype(np.int64)
+    rows = np.flatnonzero((expected <= MANY) & (luck > np.exp(-expected)))
+    chance = np.exp(-expected[rows])
+    reached = chance.copy()
+    for k in range(1, 4 * MANY):
+        chance = chance * expected[rows] / k
+        reached = reached + chance
+        count[rows] = k
+        beyond = luck[rows] > reached
+        rows, chance, reached = rows[beyond], chance[beyond], reached[beyond]
+    return count
+
+
 def _extremes(
-    rng: np.random.Generator, count: NDArray[np.int64]
+    low: NDArray[np.float64], high: NDArray[np.float64], count: Ints
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and last of `count` moments drawn evenly from 0 to 1."""
-    first = 1 - (1 - rng.random(len(count))) ** (1 / count)
-    last = first + (1 - first) * rng.random(len(count)) ** (1 / np.maximum(count - 1, 1))
+    """First and last of `count` moments spread evenly over 0 to 1, out of two numbers drawn evenly."""
+    first = 1 - (1 - low) ** (1 / count)
+    last = first + (1 - first) * high ** (1 / np.maximum(count - 1, 1))
     return first, np.where(count > 1, last, first)
 
 

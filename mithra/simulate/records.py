@@ -22,9 +22,8 @@ __all__ = ["TYPES", "Records", "build_records"]
 
 TYPES = ["A", "AAAA", "NS", "MX", "CNAME", "SOA", "TXT"]
 _A, _AAAA, _NS, _MX, _CNAME, _SOA, _TXT = range(7)
-_SEEN = np.array(
-    [1.0, 0.4, 0.5, 0.12, 1.0, 0.08, 0.08]
-)  # sightings of each type, relative to the name's rate
+_SEEN = np.array([1.0, 0.4, 1.0, 0.12, 1.0, 0.08, 0.08])  # sightings by type, relative to the name's rate
+MOST_REFERRALS = 2.0  # sightings a day of name servers: resolvers keep them for long
 SINKHOLED_SHARE = 0.04  # of nefarious domains, after they are taken down
 
 
@@ -101,7 +100,7 @@ def build_records(
     for which in (0, 1):
         for rows, sets, begin, end in _delegations(rng, units, made):
             pile.add(_NS, rows, name_base + made.servers[sets, which].astype(np.int64), begin, end,
-                     np.maximum(units.rate[rows], 0.02))  # fmt: skip
+                     np.clip(units.rate[rows], 0.02, MOST_REFERRALS))  # fmt: skip
     mail = _mail_text(infra, units, unit_names)
     in_use = np.maximum(units.appears, units.parked_until)
     for which in (0, 1):

@@ -22,7 +22,7 @@ class WorldSettings:
     """Settings of `simulate`. Shares lie in 0 to 1; those called weights need not add up to 1."""
 
     # who there is
-    nefarious_share: float = 0.045  # of registered domains and tenants
+    nefarious_share: float = 0.055  # of registered domains and tenants
     # shares of the nefarious; the rest are attackers' own domains
     compromised_share: float = 0.05
     shadowed_share: float = 0.05
@@ -49,14 +49,14 @@ class WorldSettings:
     name_server_weights: tuple[float, float, float] = (0.50, 0.40, 0.10)
 
     # how well it is seen
-    rate_old: float = 0.10  # median sightings a day of a name known before the window
+    rate_old: float = 0.08  # median sightings a day of a name known before the window
     rate_new: float = 0.35  # the same of one that appears inside it, honest or not
     registration_coverage: float = 0.85  # of domains under suffixes that answer RDAP
     redacted_share: float = 0.55  # of RDAP records
     network_coverage: float = 0.97  # of announced ranges, in the table of IP ranges
 
     # block lists: hosts file, dated CSV, URLhaus-like CSV
-    list_coverage: tuple[float, float, float] = (0.26, 0.18, 0.14)  # of the nefarious, sooner or later
+    list_coverage: tuple[float, float, float] = (0.32, 0.22, 0.17)  # of the nefarious, sooner or later
     list_overlap: float = 0.05  # listed names that a second list also has
     list_mistakes: tuple[float, float, float] = (0.012, 0.004, 0.02)  # entries that are honest names
     report_days: float = 5.0  # median, activation to first report

@@ -187,6 +187,7 @@ def draw_world(domains: int, seed: int, settings: WorldSettings, window: Window)
     campaigns = int(dynamic_units.campaign.max(initial=campaigns)) + 1
     units = Units.concat([providers, benign, owned, free_units, dynamic_units])
     units.rate[:] = np.maximum(units.rate, 0.003)
+    units.address_2[units.address_2 == units.address] = NONE
     servers = np.full(len(units), NONE, np.int64)
     first = len(providers) + len(benign)
     servers[first : first + len(owned)] = np.where(own_servers >= 0, first + own_servers, NONE)

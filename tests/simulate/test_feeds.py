@@ -17,7 +17,7 @@ import pytest
 
 from mithra.names import canonicalize
 from mithra.simulate import World, WorldSettings
-from mithra.simulate.feeds import ORIGIN, _extremes
+from mithra.simulate.feeds import ORIGIN, _extremes, _sightings
 from mithra.simulate.tables import Mechanism, Window
 from mithra.simulate.world import draw_world
 
@@ -104,12 +104,31 @@ def test_addresses_change_hands_within_minutes() -> None:
 
 def test_first_and_last_of_many_draws_are_their_extremes() -> None:
     rng = np.random.default_rng(0)
-    first, last = _extremes(rng, np.full(20_000, 4))
+    first, last = _extremes(rng.random(20_000), rng.random(20_000), np.full(20_000, 4))
     assert (first <= last).all()
     assert first.mean() == pytest.approx(1 / 5, abs=0.01)  # expected least and greatest of four uniform draws
     assert last.mean() == pytest.approx(4 / 5, abs=0.01)
-    first, last = _extremes(rng, np.ones(1000, np.int64))
+    first, last = _extremes(rng.random(1000), rng.random(1000), np.ones(1000, np.int64))
     assert (first == last).all()
+
+
+@pytest.mark.parametrize("expected", [0.02, 1.5, 18.0, 400.0])
+def test_sightings_are_poisson_and_grow_with_what_is_expected(expected: float) -> None:
+    luck = np.random.default_rng(1).random(40_000)
+    count = _sightings(luck, np.full(len(luck), expected))
+    assert count.mean() == pytest.approx(expected, rel=0.05, abs=0.003)
+    assert count.var() == pytest.approx(expected, rel=0.06, abs=0.003)
+    assert (_sightings(luck, np.full(len(luck), expected * 1.5)) >= count).all()
+
+
+def test_records_of_one_answer_are_seen_together(cof: Cof) -> None:
+    answers = defaultdict(list)
+    for row in cof[4]:
+        if row["rrtype"] == "NS":
+            answers[row["rrname"]].append((row["time_first"], row["time_last"], row["count"]))
+    pairs = [seen for seen in answers.values() if len(seen) == 2]
+    assert len(pairs) > 500
+    assert np.mean([a == b for a, b in pairs]) > 0.98
 
 
 def test_networks_are_ranges_that_do_not_overlap(world: World) -> None:
