@@ -21,13 +21,13 @@ import typer
 from mithra.cli.messages import Messages, messages
 from mithra.cli.options import example, whole_number
 from mithra.cli.output import print_table
-from mithra.cli.picture import draw
 from mithra.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     import mithra as mt
+    from mithra.cli.picture import Ranked
 
 __all__ = ["Demo", "add_to"]
 
@@ -35,6 +35,7 @@ MARKER = "demo.json"
 FEEDS = ("pdns", "rdap", "networks", "popularity", "blocklists")
 SHOWN = 15  # names in the table
 REASONS = 2  # of each
+WORST = 200  # names that the last line tells the truth about
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,17 +83,20 @@ def demo(
     Simulates feeds, reads them, trains, judges names as they arrive, ranks all names, writes a block list, a
     report card and a picture.
     """
+    from mithra.cli.picture import draw, ranked_names
+
     plan, talk = Demo(out, whole_number(domains, "--domains"), seed=seed), messages(ctx)
     _make_room(plan)
     world, workspace = _records(plan, talk)
     model, card = _model(plan, world, workspace, talk)
-    scores, decisions = _ranking(plan, world, workspace, model, talk)
+    scores, listed = _scores(plan, world, workspace, model, talk)
+    decisions = _decisions(plan, world, scores, talk)
     with _step(talk, "report"):
-        truth = _truth(world)
+        ranked = ranked_names(scores, world.truth(), listed)
         plan.parts["report card"].write_text(card.to_text(), encoding="utf-8")
         card.write(plan.parts["report card, for machines"])
-        draw(card, scores, truth, plan.parts["picture"])
-    _show(plan, scores, decisions, truth, talk)
+        draw(card, ranked, scores.thresholds, plan.parts["picture"])
+    _show(plan, scores, decisions, ranked, talk)
 
 
 def _make_room(plan: Demo) -> None:
@@ -131,20 +135,23 @@ def _model(
 
     trained, watched = _day(world, plan.train_day), _day(world, plan.train_day + plan.watch_days)
     with _step(talk, f"train as of {trained:%Y-%m-%d}"):
-        settings = mt.TrainSettings(seed=plan.seed, members=1, max_examples=8_000, epochs=60, waiting_days=7)
+        settings = mt.TrainSettings(seed=plan.seed, members=1, epochs=60, waiting_days=7)
         model = mt.train(workspace, trained, settings=settings, progress=talk.progress)
     with _step(talk, f"judge names that arrive until {watched:%Y-%m-%d}"):
         card = mt.evaluate(
-            model, workspace, start=trained, end=watched, truth=_truth(world), progress=talk.progress
+            model, workspace, start=trained, end=watched, truth=world.truth(), progress=talk.progress
         )
         model = model.with_card({**model.card, "arrivals": card.to_dict()})
         model.save(plan.parts["model"])
     return model, card
 
 
-def _ranking(
+def _scores(
     plan: Demo, world: mt.World, workspace: mt.Workspace, model: mt.Model, talk: Messages
-) -> tuple[mt.Scores, mt.Decisions]:
+) -> tuple[mt.Scores, pa.Array]:
+    """Scores of all names at the end, and the names that a feed had listed by then."""
+    import pyarrow.compute as pc
+
     import mithra as mt
 
     end = _day(world, plan.days)
@@ -152,11 +159,19 @@ def _ranking(
         snapshot = mt.snapshot(workspace, end, progress=talk.progress)
         scores = mt.score(model, snapshot, progress=talk.progress)
         scores.write(plan.parts["scores"])
+    bad = snapshot.labels.filter(pc.equal(snapshot.labels["verdict"], "nefarious"))
+    return scores, snapshot.names.take(bad["domain"].combine_chunks())
+
+
+def _decisions(plan: Demo, world: mt.World, scores: mt.Scores, talk: Messages) -> mt.Decisions:
+    import mithra as mt
+
+    end = _day(world, plan.days)
     with _step(talk, "decide and publish"):
         decisions = mt.decide(scores, now=end)
         decisions.write(plan.parts["decisions"])
         mt.publish(decisions, "rpz", plan.parts["RPZ zone"], now=end, allow_empty=True)
-    return scores, decisions
+    return decisions
 
 
 def _day(world: mt.World, day: int) -> datetime:
@@ -164,27 +179,25 @@ def _day(world: mt.World, day: int) -> datetime:
     return datetime(world.start.year, world.start.month, world.start.day, tzinfo=UTC) + timedelta(days=day)
 
 
-def _truth(world: mt.World) -> pa.Table:
-    return world.truth().select(["name", "verdict"])
-
-
-def _show(plan: Demo, scores: mt.Scores, decisions: mt.Decisions, truth: pa.Table, talk: Messages) -> None:
-    known = dict(zip(truth["name"].to_pylist(), truth["verdict"].to_pylist(), strict=True))
-    actions = dict(
-        zip(decisions.table["name"].to_pylist(), decisions.table["action"].to_pylist(), strict=True)
-    )
-    rows = scores.top(SHOWN).to_arrow().select(["rank", "name", "score", "reasons"]).to_pylist()
+def _show(plan: Demo, scores: mt.Scores, decisions: mt.Decisions, ranked: Ranked, talk: Messages) -> None:
+    table = decisions.to_arrow()
+    actions = dict(zip(table["name"].to_pylist(), table["action"].to_pylist(), strict=True))
+    worst = scores.top(SHOWN).to_arrow().select(["rank", "name", "score", "reasons"]).to_pylist()
     print_table(
         ["rank", "name", "score", "action", "in truth", "reasons"],
         [
-            [row["rank"], row["name"], row["score"], actions.get(row["name"], ""), known.get(row["name"], ""),
-             "; ".join(row["reasons"][:REASONS])]
-            for row in rows
+            [row["rank"], row["name"], row["score"], actions.get(row["name"], ""),
+             "nefarious" if bad else "benign", "; ".join(row["reasons"][:REASONS])]
+            for row, bad in zip(worst, ranked.nefarious, strict=False)
         ],
     )  # fmt: skip
-    blocked = decisions.blocks["name"].to_pylist()
-    deserved = sum(known.get(name) == "nefarious" for name in blocked)
-    talk.say(f"{len(blocked):,} names blocked, {deserved:,} of them nefarious by the world's hidden truth")
+    bad, new = ranked.nefarious[:WORST], ranked.nefarious[:WORST] & ~ranked.listed[:WORST]
+    talk.say(
+        f"By the world's hidden truth {bad.sum()} of the {len(bad)} worst names are nefarious, "
+        f"{new.sum()} of them on no feed's list yet."
+    )
+    blocked = decisions.counts()["block"]
+    talk.say(f"{blocked:,} names are blocked. The list is marked as made from simulated data.")
     print_table(["what", "where"], [[what, str(path)] for what, path in plan.parts.items()])
 
 
