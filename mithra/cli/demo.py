@@ -180,6 +180,9 @@ def _day(world: mt.World, day: int) -> datetime:
 
 
 def _show(plan: Demo, scores: mt.Scores, decisions: mt.Decisions, ranked: Ranked, talk: Messages) -> None:
+    import numpy as np
+    import pyarrow.compute as pc
+
     table = decisions.to_arrow()
     actions = dict(zip(table["name"].to_pylist(), table["action"].to_pylist(), strict=True))
     worst = scores.top(SHOWN).to_arrow().select(["rank", "name", "score", "reasons"]).to_pylist()
@@ -196,8 +199,11 @@ def _show(plan: Demo, scores: mt.Scores, decisions: mt.Decisions, ranked: Ranked
         f"By the world's hidden truth {bad.sum()} of the {len(bad)} worst names are nefarious, "
         f"{new.sum()} of them on no feed's list yet."
     )
-    blocked = decisions.counts()["block"]
-    talk.say(f"{blocked:,} names are blocked. The list is marked as made from simulated data.")
+    blocked = np.asarray(pc.is_in(ranked.name, value_set=decisions.blocks["name"].combine_chunks()))
+    talk.say(
+        f"{blocked.sum():,} names are blocked, {(blocked & ranked.nefarious).sum():,} of them nefarious. "
+        "The list is marked as made from simulated data."
+    )
     print_table(["what", "where"], [[what, str(path)] for what, path in plan.parts.items()])
 
 

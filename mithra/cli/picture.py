@@ -29,6 +29,7 @@ BLOCK_RATE = "0.001"  # the false-positive rate that a policy blocks at by defau
 class Ranked:
     """Scored names, the worst first."""
 
+    name: pa.Array  # [names]
     score: NDArray[np.float64]  # [names]
     nefarious: NDArray[np.bool_]  # [names] in truth
     listed: NDArray[np.bool_]  # [names] by a feed, when they were scored
@@ -46,6 +47,7 @@ def ranked_names(scores: Scores, truth: pa.Table, listed: pa.Array) -> Ranked:
     place = pc.index_in(name, value_set=truth["name"].combine_chunks())
     verdict = truth["verdict"].combine_chunks().take(place)
     return Ranked(
+        name,
         table["score"].to_numpy(),
         np.asarray(pc.fill_null(pc.equal(verdict, "nefarious"), False)),
         np.asarray(pc.is_in(name, value_set=listed)),
