@@ -20,7 +20,7 @@ import typer
 
 from mithra.cli.messages import Messages, messages
 from mithra.cli.options import example, whole_number
-from mithra.cli.output import print_table
+from mithra.cli.output import print_table, text_output
 from mithra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def demo(
         plan.parts["report card"].write_text(card.to_text(), encoding="utf-8")
         card.write(plan.parts["report card, for machines"])
         draw(card, ranked, scores.thresholds, plan.parts["picture"])
+    with text_output(None) as stdout:
+        stdout.write(card.to_text())
     _show(plan, scores, decisions, ranked, talk)
 
 
