@@ -22,9 +22,20 @@ __all__ = ["atomic_path", "atomic_text"]
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A path to write to that becomes `path` at the end of the block; links are followed, modes kept.
 
+    What is there and no file, such as /dev/stdout or a named pipe, is written to as it is: renaming something
+    into its place would remove a device.
+
     Raises:
         InputError: the folder cannot be written to.
     """
+    if _is_special(Path(path)):
+        try:
+            yield Path(path)
+        except BrokenPipeError:
+            raise  # whoever read has gone, which is no bad path
+        except OSError as error:
+            raise InputError(f"cannot write: {error.strerror or error}", file=path) from error
+        return
     target = Path(path).resolve()
     temporary = target.with_name(f".{target.name[:100]}.{uuid4().hex}.part")
     try:
@@ -46,6 +57,10 @@ def atomic_text(path: str | Path) -> Iterator[IO[str]]:
     """The same as an open UTF-8 file with newlines as given."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _sync(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,15 @@ import typer
 
 from mithra.cli.messages import messages
 from mithra.cli.options import example
-from mithra.cli.output import STDOUT, Format, chosen_format, print_table, text_output, write_records
+from mithra.cli.output import (
+    STDOUT,
+    Format,
+    chosen_format,
+    print_table,
+    stdin_bytes,
+    text_output,
+    write_records,
+)
 from mithra.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -145,7 +152,7 @@ def _read(path: Path, read: Callable[[Path], T]) -> T:
         return read(path)
     import tempfile
 
-    data = sys.stdin.buffer.read()
+    data = stdin_bytes()
     ending = "parquet" if data.startswith(PARQUET_MAGIC) else "jsonl" if data[:1] == b"{" else "csv"
     with tempfile.TemporaryDirectory(prefix="mithra-") as folder:
         file = Path(folder) / f"stdin.{ending}"

@@ -43,7 +43,8 @@ class Commands(TyperGroup):
         """Run the command that the arguments name."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except MithraError as error:
             Messages().error(str(error))
             code = error.exit_code

@@ -66,10 +66,10 @@ def a_moment(text: str, option: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         hint = "Write it as 2026-06-01 or 2026-06-01T12:00Z (UTC)"
         raise UsageError(f"{option} is not a date", value=text, hint=hint) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def moment_or_last(text: str | None, workspace: Path, option: str) -> datetime:

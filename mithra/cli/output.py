@@ -25,7 +25,16 @@ from mithra.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Format", "chosen_format", "csv_text", "print_table", "write_json", "write_records"]
+__all__ = [
+    "Format",
+    "chosen_format",
+    "csv_text",
+    "print_table",
+    "stdin_bytes",
+    "text_output",
+    "write_json",
+    "write_records",
+]
 
 STDOUT = Path("-")
 PIPED_WIDTH = 250  # columns of a table that no terminal limits
@@ -77,10 +86,23 @@ def write_records(records: pa.Table, format: Format, out: Path | None) -> None:
         writer.writerows([csv_text(value) for value in row.values()] for row in _rows(records))
 
 
+def stdin_bytes() -> bytes:
+    """All of stdin.
+
+    Raises:
+        UsageError: it is closed.
+    """
+    if sys.stdin is None:
+        raise UsageError("stdin is closed", hint="Pipe something in, or give a file")
+    return sys.stdin.buffer.read()
+
+
 @contextmanager
 def text_output(out: Path | None) -> Iterator[IO[str]]:
     """Stdout for None or `-`, else the file, which appears whole or not at all."""
     if out is None or out == STDOUT:
+        if sys.stdout is None:
+            raise UsageError("stdout is closed", hint="Give --out FILE")
         yield sys.stdout
         return
     with atomic_text(out) as file:
@@ -141,9 +163,10 @@ def _write_parquet(records: pa.Table, out: Path | None) -> None:
         with atomic_path(out) as unfinished:
             pq.write_table(records, unfinished)
         return
-    if sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal", hint="Give --out FILE, or pipe it")
-    pq.write_table(records, sys.stdout.buffer)
+    with text_output(None) as stdout:
+        if stdout.isatty():
+            raise UsageError("Parquet is not for a terminal", hint="Give --out FILE, or pipe it")
+        pq.write_table(records, sys.stdout.buffer)
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from mithra.cli.output import (
     Format,
     chosen_format,
     print_table,
+    stdin_bytes,
     text_output,
     write_json,
     write_records,
@@ -70,7 +70,8 @@ def score(
     snapshot = mt.snapshot(workspace, at, progress=talk.progress)
     found = mt.score(trained, snapshot, asked, progress=talk.progress)
     if not len(found):
-        raise RefusedError("there is no name to score", value=names, hint="Give one name a line")
+        hint = "Nothing was seen by then" if names is None else "Give one name a line"
+        raise RefusedError("there is no name to score", value=names, hint=hint)
     most = TOP if top is None and names is None and chosen is Format.TABLE else top
     shown = found if most is None else found.top(most)
     if chosen is Format.TABLE:
@@ -112,5 +113,5 @@ def score_rows(scores: Scores) -> list[list[object]]:
 
 def _stdin() -> list[bytes]:
     """Names on stdin, one a line; empty lines and comments are none."""
-    lines = [line.strip(b" \t\r") for line in sys.stdin.buffer.read().split(b"\n")]
+    lines = [line.strip(b" \t\r") for line in stdin_bytes().split(b"\n")]
     return [line for line in lines if line and not line.startswith(b"#")]

@@ -99,6 +99,26 @@ def test_quiet_says_nothing_but_errors(mithra, lake, tmp_path):
     assert mithra("-q", "status", tmp_path / "none").stderr.startswith("error: no workspace here")
 
 
+def test_streams_that_are_closed_or_full_are_told(shell, scores):
+    scores()
+    decide = "mithra -q decide scores.parquet --format csv"
+    for line, code, message in [
+        (f"{decide} >&-", 2, "stdout is closed"),
+        ("mithra -q decide - <&-", 2, "stdin is closed"),
+        (f"{decide} > /dev/full", 3, "No space left on device"),
+    ]:
+        done = shell(line)
+        assert (done.returncode, done.stdout) == (code, ""), (line, done.stderr)
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_out_may_be_a_pipe(shell, scores):
+    scores()
+    done = shell("mithra -q decide scores.parquet --format csv --out /dev/stdout | grep -c example")
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
 def test_a_closed_pipe_ends_without_a_word(shell, lake):
     """The reader is gone before anything is written."""
     done = shell("mithra -q status lake --json - | true; echo ${PIPESTATUS[0]}")

@@ -24,7 +24,7 @@ def test_a_moment_is_utc_unless_it_says_otherwise(text, moment):
     assert as_moment(text, "--as-of") == moment
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "01.06.2026", "2026-13-01"])
+@pytest.mark.parametrize("text", ["", "yesterday", "01.06.2026", "2026-13-01", "0001-01-01T00:00+14:00"])
 def test_no_moment_names_the_option_and_shows_how(text):
     with pytest.raises(
         UsageError, match=r"--as-of is not a date .*Write it as 2026-06-01 or 2026-06-01T12:00Z"
