@@ -1,0 +1,82 @@
+"""`mithra bench`: a table for people, and the records that machines read."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+FIELDS = {"model", "regime", "seed", "auc", "balanced_accuracy", "ap", "recall_at_fpr", "f1", "ece"}
+
+
+@pytest.fixture
+def graph(tmp_path):
+    """A labelled graph of 300 names: every bad one has digits and sits at one of two addresses."""
+    rng = np.random.default_rng(7)
+    bad = rng.random(300) < 0.4
+    address = np.where(bad, 1000 + rng.integers(0, 2, 300), 1002 + rng.integers(0, 40, 300))
+    names = [
+        f"x{i}7{i}.top" if is_bad else f"plain-{chr(97 + i % 26)}shop{i}.com" for i, is_bad in enumerate(bad)
+    ]
+    tables = {
+        "domains": ["node_id,domain,label"]
+        + [f"{i},{names[i]},{'malicious' if bad[i] else 'benign'}" for i in range(300)],
+        "edges": ["source,target,type"] + [f"{i},{address[i]},resolves" for i in range(300)],
+        "ip_features": ["node_id,subnet,asn"] + [f"{i},{i % 5},{i % 3}" for i in range(1000, 1042)],
+        "domain_features": ["node_id,length"] + [f"{i},{len(names[i])}" for i in range(300)],
+    }
+    for name, lines in tables.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_pdns_net_writes_one_record_a_model_regime_and_seed(mithra, graph, tmp_path):
+    options = ["--models", "trees-lexical,belief-propagation", "--regime", "arrival", "--regime", "etld1"]
+    result = mithra("bench", "pdns-net", graph, *options, "--seeds", 2, "--json", tmp_path / "r.json")
+    assert result.exit_code == 0, result.stderr
+    records = json.loads((tmp_path / "r.json").read_text())
+    assert len(records) == 2 * 2 * 2
+    assert all(set(record) >= FIELDS | {"fit_seconds", "score_seconds"} for record in records)
+    assert set(records[0]["recall_at_fpr"]) >= {"0.01", "0.001"}
+    rows = {
+        tuple(line.split()[:2]): line.split()[2:] for line in result.stdout.splitlines()[3:] if line.strip()
+    }
+    mine = [r["ap"] for r in records if (r["regime"], r["model"]) == ("arrival", "trees-lexical")]
+    assert rows["arrival", "trees-lexical"][0] == "2"
+    assert float(rows["arrival", "trees-lexical"][1]) == pytest.approx(sum(mine) / 2, abs=1e-4)
+    assert float(rows["arrival", "trees-lexical"][1]) > 0.9
+
+
+def test_what_does_not_exist_is_wrong_usage(mithra, graph):
+    for options, message in [
+        (["--models", "oracle"], "no such model"),
+        (["--regime", "easy"], "no such regime"),
+        (["--without", "colour"], "no such relation"),
+    ]:
+        result = mithra("bench", "pdns-net", graph, *options, "--seeds", 1)
+        assert (result.exit_code, result.stdout) == (2, ""), options
+        assert message in result.stderr
+
+
+def test_names_are_timed_beside_two_libraries(mithra):
+    (record,) = json.loads(mithra("bench", "names", "--names", 500, "--repeats", 1, "--json", "-").stdout)
+    assert {peer["name"] for peer in record["peers"]} == {"tldextract", "publicsuffixlist"}
+    assert {"name", "seconds", "peak_rss_bytes", "threads", "floor", "ratio_to_floor", "versions"} <= set(
+        record
+    )
+    table = mithra("bench", "names", "--names", 500, "--repeats", 1).stdout
+    assert [line.split()[0] for line in table.splitlines()[3:] if line.strip()] == [
+        "mithra",
+        "tldextract",
+        "publicsuffixlist",
+    ]
+
+
+@pytest.mark.slow
+def test_building_is_timed_beside_a_bare_group_by(mithra):
+    result = mithra("bench", "build", "--edges", "2e3", "--repeats", 1, "--json", "-")
+    assert result.exit_code == 0, result.stderr
+    records = json.loads(result.stdout)
+    assert [record["name"] for record in records] == ["build", "ingest", "snapshot"]
+    assert all(record["edges"] == 2000 for record in records)
