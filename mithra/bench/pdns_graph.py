@@ -18,14 +18,14 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from mithra.errors import FormatError, InputError
+from mithra.features.given import GIVEN_PREFIX
 from mithra.graph.snapshot import Snapshot
 from mithra.graph.undated import snapshot_from_edges
 from mithra.learn.contest import UNKNOWN
 from mithra.names import canonicalize, etld_plus_one
 
-__all__ = ["GIVEN_PREFIX", "PdnsGraph", "load", "read_columns", "verdicts"]
+__all__ = ["PdnsGraph", "load", "read_columns", "verdicts"]
 
-GIVEN_PREFIX = "given_"  # facts columns that hold the authors' own features of a domain
 VERDICTS = {"malicious": 1, "nefarious": 1, "1": 1, "benign": 0, "0": 0, "unknown": UNKNOWN, "": UNKNOWN}
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
-from mithra.features.resolution import visible_edges
 from mithra.graph.addresses import parse
+from mithra.graph.company import visible_edges
 from mithra.graph.snapshot import Relation, Snapshot
 
 __all__ = ["POSITIONED", "entity_position", "position"]

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
-from mithra.graph.snapshot import Relation, Snapshot
+from mithra.graph.company import visible_edges
+from mithra.graph.snapshot import Snapshot
 
-__all__ = ["TENURE", "resolution", "visible_edges"]
+__all__ = ["TENURE", "resolution"]
 
 COUNTED = (
     "address",
@@ -70,19 +71,6 @@ def resolution(snapshot: Snapshot, domains: NDArray[np.int64], at: NDArray[np.in
             "resolution_days_seen": (at - first_seen) / DAY_SECONDS if dated else unknown,
         }
     )
-
-
-def visible_edges(
-    relation: Relation, domains: NDArray[np.int64], at: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Position of the example and of the edge, [pairs], for every edge known by the example's time."""
-    first = relation.indptr[domains]
-    count = relation.indptr[domains + 1] - first
-    example = np.repeat(np.arange(len(domains), dtype=np.int64), count)
-    within = np.arange(len(example), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
-    edge = np.repeat(first, count) + within
-    known = relation.first_seen[edge] <= at[example]
-    return example[known], edge[known]
 
 
 def _ipv6(snapshot: Snapshot, domains: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.float64]:

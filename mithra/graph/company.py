@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mithra.graph.snapshot import Relation, Snapshot
 
-__all__ = ["Company", "Examples", "Runs", "companies", "company_sum"]
+__all__ = ["Company", "Examples", "Runs", "companies", "company_sum", "visible_edges"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,19 @@ def companies(
     }
 
 
+def visible_edges(
+    relation: Relation, domains: NDArray[np.int64], at: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Position of the example and of the edge, [pairs], for every edge known by the example's time."""
+    first = relation.indptr[domains]
+    count = relation.indptr[domains + 1] - first
+    example = np.repeat(np.arange(len(domains), dtype=np.int64), count)
+    within = np.arange(len(example), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
+    edge = np.repeat(first, count) + within
+    known = relation.first_seen[edge] <= at[example]
+    return example[known], edge[known]
+
+
 def company_sum(company: Company, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum of `values` [domains, columns] over the domains met at each pair, [pairs, columns]."""
     return _run_sum(company.everyone, values) - _run_sum(company.kin, values)
@@ -106,10 +119,8 @@ def _company(
     store: NDArray[np.bool_] | None,
     not_before: NDArray[np.int64] | None,
 ) -> Company:
-    example, edge = _own_edges(relation, examples)
+    example, edge = visible_edges(relation, examples.domain, examples.at)
     at = examples.at[example]
-    visible = relation.first_seen[edge] <= at
-    example, edge, at = example[visible], edge[visible], at[visible]
     entity = relation.indices[edge].astype(np.int64)
 
     owner = relation.domain_of_edge().astype(np.int64)
@@ -139,15 +150,6 @@ def _company(
         kin=kin,
         examples=len(examples),
     )
-
-
-def _own_edges(relation: Relation, examples: Examples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(example, edge) for every edge of every example's domain."""
-    first, last = relation.indptr[examples.domain], relation.indptr[examples.domain + 1]
-    count = last - first
-    example = np.repeat(np.arange(len(examples), dtype=np.int64), count)
-    within = np.arange(len(example), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
-    return example, np.repeat(first, count) + within
 
 
 def _runs(

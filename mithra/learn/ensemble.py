@@ -21,8 +21,10 @@ from torch import Tensor
 
 from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
+from mithra.features.given import GIVEN_PREFIX
 from mithra.features.lexical import CATEGORICAL
-from mithra.learn.inputs import GIVEN, STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
+from mithra.learn.boosting import BOOSTING
+from mithra.learn.inputs import STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
 from mithra.learn.prior import Prior
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
@@ -31,21 +33,7 @@ from mithra.nn.tensors import Scaler, Tokens, tokens
 
 __all__ = ["Ensemble", "Labelled", "Member"]
 
-TREES: Mapping[str, Any] = {
-    "objective": "binary",
-    "metric": "average_precision",
-    "learning_rate": 0.03,
-    "num_leaves": 15,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.4,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "lambda_l2": 5.0,
-    "extra_trees": True,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbose": -1,
-}
+TREES = {**BOOSTING, "metric": "average_precision", "learning_rate": 0.03, "extra_trees": True}
 NETWORK_LEXICAL = (
     "name_length",
     "subdomain_count",
@@ -243,7 +231,7 @@ class Ensemble:
 def network_static(static: FeatureTable, fold: NDArray[np.int8], prior: Prior) -> FeatureTable:
     """What the network's encoder reads: the prior and few static features, [domains, columns]."""
     chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION, *STATIC_POSITION)
-    kept = [name for name in static.names if name in chosen or name.startswith(GIVEN)]
+    kept = [name for name in static.names if name in chosen or name.startswith(GIVEN_PREFIX)]
     return static.select(kept).concat(FeatureTable(("prior",), prior.logits(static, fold)[:, None]))
 
 

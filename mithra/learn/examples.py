@@ -81,7 +81,7 @@ def training_examples(snapshot: Snapshot, settings: TrainSettings) -> LabelledEx
     domain = np.flatnonzero(y != UNLABELLED)
     _check(y[domain])
     if snapshot.as_of is None:
-        domain = _drawn(domain, y, settings.max_examples, rng)
+        domain, weight = _drawn(domain, y, weight, settings.max_examples, rng)
         return LabelledExamples(
             Examples(domain, np.zeros(len(domain), np.int64)),
             y[domain],
@@ -89,7 +89,7 @@ def training_examples(snapshot: Snapshot, settings: TrainSettings) -> LabelledEx
             snapshot.group[domain],
         )
 
-    domain = _drawn(domain, y, settings.max_examples // 2, rng)
+    domain, weight = _drawn(domain, y, weight, settings.max_examples // 2, rng)
     end = int(snapshot.as_of.timestamp())
     start = end - settings.window_days * DAY_SECONDS
     seen = snapshot.first_seen[domain]
@@ -110,14 +110,26 @@ def _popular(snapshot: Snapshot, days: int) -> NDArray[np.bool_]:
 
 
 def _drawn(
-    domain: NDArray[np.int64], y: NDArray[np.int8], most: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """At most that many domains, ascending; all nefarious ones stay if they are at most half."""
+    domain: NDArray[np.int64],
+    y: NDArray[np.int8],
+    weight: NDArray[np.float32],
+    most: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """At most that many domains, ascending, and the weights [all domains] of those kept raised accordingly.
+
+    All nefarious ones stay if they are at most half; the weight of each verdict stays what it was, so that
+    the base rate does.
+    """
     if len(domain) <= most:
-        return domain
+        return domain, weight
     bad, good = domain[y[domain] == NEFARIOUS], domain[y[domain] == BENIGN]
-    bad = rng.permutation(bad)[: max(most // 2, most - len(good))]
-    return np.sort(np.concatenate([bad, rng.permutation(good)[: most - len(bad)]]))
+    kept_bad = rng.permutation(bad)[: max(most // 2, most - len(good))]
+    kept_good = rng.permutation(good)[: most - len(kept_bad)]
+    weight = weight.copy()
+    weight[kept_bad] *= len(bad) / len(kept_bad)
+    weight[kept_good] *= len(good) / len(kept_good)
+    return np.sort(np.concatenate([kept_bad, kept_good])), weight
 
 
 def _check(y: NDArray[np.int8]) -> None:

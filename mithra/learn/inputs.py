@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
+from mithra.features.given import given
 from mithra.features.lexical import lexical
 from mithra.features.position import POSITIONED, position
 from mithra.features.registration import registration
@@ -27,7 +27,6 @@ from mithra.learn.prior import fold_of
 from mithra.names import etld_plus_one
 
 __all__ = [
-    "GIVEN",
     "Inputs",
     "Store",
     "company_table",
@@ -37,12 +36,10 @@ __all__ = [
     "store_of",
 ]
 
-GIVEN = "given_"  # facts columns of this prefix are features that the user brings
 STATIC_REGISTRATION = ("registration_age_at_sight", "registration_created_known")
 STATIC_POSITION = tuple(f"{name}_{part}" for name in POSITIONED for part in ("low", "middle", "high"))
 NEWEST = tuple(f"resolution_{name}_newest" for name in ("address", "prefix", "name_server"))
 LEFT_OUT = (*TENURE, *NEWEST)  # how long a name has lived defines weak benign labels
-NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean)
 KIND_OF_RELATION = {
     "address": "resolution",
     "prefix": "resolution",
@@ -92,7 +89,7 @@ def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable
     table = lexical(snapshot.names.take(pa.array(domains)))
     at = settled(snapshot)[domains]
     seen = registration(snapshot, domains, at).select(STATIC_REGISTRATION)
-    return table.concat(seen).concat(position(snapshot, domains, at)).concat(_given(snapshot, domains))
+    return table.concat(seen).concat(position(snapshot, domains, at)).concat(given(snapshot, domains))
 
 
 def settled(snapshot: Snapshot) -> NDArray[np.int64]:
@@ -187,17 +184,3 @@ def _dynamic(snapshot: Snapshot, examples: Examples) -> FeatureTable:
     kept = [name for name in now.names if name not in STATIC_REGISTRATION]
     kept_resolved = [name for name in resolved.names if name not in LEFT_OUT]
     return now.select(kept).concat(resolved.select(kept_resolved))
-
-
-def _given(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
-    names = [name for name in snapshot.facts.column_names if name.startswith(GIVEN)]
-    if not names:
-        return FeatureTable((), np.empty((len(domains), 0), dtype=np.float32))
-    rows = pa.array(domains)
-    columns = {}
-    for name in names:
-        column = snapshot.facts[name]
-        if not any(is_kind(column.type) for is_kind in NUMERIC):
-            raise UsageError("a given feature must be a number", value=name)
-        columns[name] = np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).take(rows))
-    return FeatureTable.from_columns(columns)

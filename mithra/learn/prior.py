@@ -7,7 +7,6 @@ through the prior of a neighbour that was trained on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -18,24 +17,13 @@ from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
 from mithra.features.lexical import CATEGORICAL
+from mithra.learn.boosting import BOOSTING
 
 __all__ = ["FOLDS", "Prior", "fold_of"]
 
 FOLDS = 5
 ROUNDS = 150
-TREES: Mapping[str, Any] = {
-    "objective": "binary",
-    "learning_rate": 0.04,
-    "num_leaves": 15,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.4,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "lambda_l2": 5.0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbose": -1,
-}
+TREES = {**BOOSTING, "learning_rate": 0.04}
 
 
 def fold_of(groups: pa.Array) -> NDArray[np.int8]:

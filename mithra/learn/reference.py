@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
+from mithra.features.given import given
 from mithra.features.lexical import CATEGORICAL, SUFFIX_BUCKETS, lexical
 from mithra.features.position import position
 from mithra.learn.contest import Case, Contestant, Predict
-from mithra.learn.trees import given_table
 from mithra.metrics import average_precision
 from mithra.nn.reference import REFERENCE_KINDS, ReferenceGraph, ReferenceNet, reference_graph
 from mithra.nn.tensors import Scaler
@@ -92,7 +92,7 @@ def _inputs(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
     suffix = torch.from_numpy(table.column("suffix_code").astype(np.int64))
     table = table.select([name for name in table.names if name not in CATEGORICAL])
     everyone = np.arange(len(case.snapshot))
-    table = table.concat(given_table(case.snapshot)).concat(_degrees(case))
+    table = table.concat(given(case.snapshot)).concat(_degrees(case))
     table = table.concat(position(case.snapshot, everyone, case.at))
     scaler = Scaler.fit(table.values[case.train])
     return scaler.transform(table.values), suffix

@@ -11,27 +11,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
+from mithra.features.given import given
 from mithra.features.lexical import CATEGORICAL, lexical
 from mithra.features.position import position
 from mithra.features.resolution import TENURE
 from mithra.features.table import feature_table
 from mithra.graph.company import Examples
-from mithra.graph.snapshot import Snapshot
 from mithra.learn.contest import Case, Positions, Predict
 from mithra.learn.neighbours import neighbour_table
 
-__all__ = ["fit_trees", "given_table", "trees_lexical", "trees_neighbours", "with_indicators"]
+__all__ = ["fit_trees", "trees_lexical", "trees_neighbours", "with_indicators"]
 
 # Lexical columns whose mean over a name's company is worth a column each.
 POOLED = (
     "name_length", "sld_length", "sld_digits", "name_hyphens", "sld_bigram_bits", "tld_free", "tld_country",
     "tld_legacy", "tld_low_cost", "subdomain_count", "suffix_labels", "is_www",
 )  # fmt: skip
-GIVEN_PREFIX = "given_"
 STOPPING_ROUNDS = 100
 MIN_CODE_NAMES = 15  # a suffix with fewer training names gets no column of its own
 TREES: Mapping[str, Any] = {
@@ -53,7 +51,7 @@ TREES: Mapping[str, Any] = {
 
 def trees_lexical(case: Case, seed: int) -> Predict:
     """Boosted trees on the spelling of names (and on columns that the data's authors gave with them)."""
-    own = with_indicators(lexical(case.snapshot.names), case.train).concat(given_table(case.snapshot))
+    own = with_indicators(lexical(case.snapshot.names), case.train).concat(given(case.snapshot))
     model = fit_trees(own.take(case.train), own.take(case.val), case, seed)
 
     def predict(rows: Positions) -> NDArray[np.float64]:
@@ -67,7 +65,7 @@ def trees_neighbours(case: Case, seed: int) -> Predict:
 
     Two models, averaged in log-odds: with and without the mean lexical features of the company.
     """
-    pooled = lexical(case.snapshot.names).select(POOLED).concat(given_table(case.snapshot))
+    pooled = lexical(case.snapshot.names).select(POOLED).concat(given(case.snapshot))
     tables = {use: _company_tables(case, pooled if use else None) for use in (False, True)}
     models = [
         (use, fit_trees(table(case.train), table(case.val), case, seed)) for use, table in tables.items()
@@ -78,14 +76,6 @@ def trees_neighbours(case: Case, seed: int) -> Predict:
         return np.asarray(1 / (1 + np.exp(-np.mean(logits, axis=0))))
 
     return predict
-
-
-def given_table(snapshot: Snapshot) -> FeatureTable:
-    """Facts columns `given_*`: features of names that came with a data set, [domains, columns]."""
-    names = [name for name in snapshot.facts.column_names if name.startswith(GIVEN_PREFIX)]
-    columns = [snapshot.facts[name].cast(pa.float32()).to_numpy() for name in names]
-    values = np.column_stack(columns) if columns else np.empty((len(snapshot), 0), np.float32)
-    return FeatureTable(tuple(names), values.astype(np.float32))
 
 
 def with_indicators(table: FeatureTable, fitted_on: Positions) -> FeatureTable:
@@ -125,7 +115,7 @@ def _company_tables(case: Case, pooled: FeatureTable | None) -> Callable[[Positi
     snapshot = case.snapshot
     everyone = np.arange(len(snapshot))
     own = feature_table(snapshot, everyone, case.at).concat(position(snapshot, everyone, case.at))
-    own = own.select([name for name in own.names if name not in TENURE]).concat(given_table(snapshot))
+    own = own.select([name for name in own.names if name not in TENURE]).concat(given(snapshot))
     own = with_indicators(own, case.train)
     # Nobody arrives with relatives in the store, so eTLD+1 tells something only where all is in view.
     relations = [name for name in snapshot.relations if name != "etld_plus_one" or not case.arrives]

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from mithra.features.columns import FeatureTable
+from mithra.features.given import given
 from mithra.learn.baselines import BASELINES
 from mithra.learn.contest import Case
-from mithra.learn.trees import given_table, with_indicators
+from mithra.learn.trees import with_indicators
 from mithra.metrics import roc_auc
 
 TRUTH = (np.arange(240) % 3 == 0).astype(int)  # see conftest
@@ -67,8 +68,8 @@ def test_given_columns_are_read_from_facts(make_case: Callable[..., Case]) -> No
     case = make_case()
     column = pa.array([None, *range(1, 240)], pa.float64())
     facts = case.snapshot.facts.append_column("given_x", column).append_column("other", column)
-    table = given_table(replace(case.snapshot, facts=facts))
+    table = given(replace(case.snapshot, facts=facts))
     assert table.names == ("given_x",)
     assert np.isnan(table.values[0, 0])
     assert table.values[5, 0] == 5
-    assert given_table(case.snapshot).values.shape == (240, 0)
+    assert given(case.snapshot).values.shape == (240, 0)
