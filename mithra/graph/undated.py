@@ -18,7 +18,9 @@ from mithra.graph.csr import relation_from_edges
 from mithra.graph.groups import group_domains
 from mithra.graph.snapshot import FACTS, LABELS, Relation, Snapshot, completed
 
-__all__ = ["snapshot_from_edges"]
+__all__ = ["NAME_RELATIONS", "snapshot_from_edges"]
+
+NAME_RELATIONS = ("apex", "similar")  # the entity is a name: an edge leads from domain to domain
 
 
 def snapshot_from_edges(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mithra.errors import UsageError
 from mithra.graph.hubs import damping
 from mithra.graph.snapshot import Relation, Snapshot
+from mithra.graph.undated import NAME_RELATIONS
 from mithra.learn.split import Split, check_groups, group_split, random_split
 
 __all__ = [
@@ -68,8 +69,10 @@ def regime_split(group: NDArray[np.int32], y: NDArray[np.int8], regime: str, see
 def contest_case(snapshot: Snapshot, y: NDArray[np.int8], split: Split, regime: str) -> Case:
     """The case of one regime, with test labels taken out of `y`.
 
-    In `arrival` the damping of hubs is that of the store. A name keeps all its own edges, also those to an
-    entity that nobody in the store has: they are its own records, and say no more than that they exist.
+    In `arrival` the damping of hubs is that of the store. A name keeps its own records, also where nobody in
+    the store shares them. Edges between names (`NAME_RELATIONS`) are no records of it: one stays only if it
+    leads to a name of the store outside of the own eTLD+1. That a subdomain's apex was collected at all tells
+    its label on PDNS-Net, and a name that arrives alone comes without it.
 
     Raises:
         LeakError: parts that share a name or, except in `random`, an eTLD+1.
@@ -85,11 +88,34 @@ def contest_case(snapshot: Snapshot, y: NDArray[np.int8], split: Split, regime: 
     if regime == "arrival":
         store[:] = False
         store[split.train] = True
+        relations = {
+            name: _met_by_name(relation, snapshot.group, store) if name in NAME_RELATIONS else relation
+            for name, relation in snapshot.relations.items()
+        }
         snapshot = replace(
             snapshot,
-            relations={name: _as_stored(relation, store) for name, relation in snapshot.relations.items()},
+            relations={name: _as_stored(relation, store) for name, relation in relations.items()},
         )
     return Case(snapshot, seen, split.train, split.val, split.test, regime, store, snapshot.first_seen)
+
+
+def _met_by_name(relation: Relation, group: NDArray[np.int32], store: NDArray[np.bool_]) -> Relation:
+    """The relation without edges to an entity where the store has nobody but the domain's own group."""
+    domain, entity = relation.domain_of_edge(), relation.indices
+    known = store[domain]
+    stored = np.bincount(entity[known], minlength=len(relation.entities))
+    groups = int(group.max(initial=0)) + 1
+    pair = entity.astype(np.int64) * groups + group[domain]
+    pairs, of_edge = np.unique(pair, return_inverse=True)
+    kin = np.bincount(of_edge[known], minlength=len(pairs))[of_edge]
+    kept = stored[entity] > kin
+    degree = np.bincount(domain[kept], minlength=len(relation.indptr) - 1)
+    return replace(
+        relation,
+        indptr=np.append(0, np.cumsum(degree)).astype(relation.indptr.dtype),
+        indices=entity[kept],
+        **{name: getattr(relation, name)[kept] for name in ("first_seen", "last_seen", "weight")},
+    )
 
 
 def _as_stored(relation: Relation, store: NDArray[np.bool_]) -> Relation:

@@ -18,11 +18,11 @@ from torch_geometric.nn import HeteroConv, HGTConv, SAGEConv
 
 from mithra.errors import UsageError
 from mithra.graph.snapshot import Snapshot
+from mithra.graph.undated import NAME_RELATIONS
 
-__all__ = ["NAME_RELATIONS", "REFERENCE_KINDS", "ReferenceGraph", "ReferenceNet", "reference_graph"]
+__all__ = ["REFERENCE_KINDS", "ReferenceGraph", "ReferenceNet", "reference_graph"]
 
 REFERENCE_KINDS = ("rgcn", "sage", "hgt")
-NAME_RELATIONS = ("apex", "similar")  # the entity is a name: an edge from domain to domain
 HGT_HEADS = 4
 SUFFIX_DIM = 8
 

@@ -58,3 +58,16 @@ def test_splits_hold_labelled_names_only() -> None:
         assert sorted(np.concatenate(list(parts.parts().values()))) == [0, 1, 2, 3]
     with pytest.raises(UsageError, match="no such regime"):
         regime_split(group, Y, "elsewhere", seed=3)
+
+
+def test_on_arrival_a_name_edge_leads_to_strangers_in_the_store_only() -> None:
+    names = pa.array(["www.a.com", "a.com", "b.com", "c.com", "d.com"])
+    apex = (np.array([0, 1], np.int32), pa.array(["a.com", "a.com"]))
+    similar = (np.array([2, 3, 2, 4], np.int32), pa.array(["c.com", "c.com", "d.com", "d.com"]))
+    snapshot = snapshot_from_edges(names, {"apex": apex, "similar": similar})
+    case = contest_case(snapshot, Y, split([0, 1, 3], [4], [2]), "arrival")
+    assert case.snapshot.relations["apex"].edges == 0  # kin, as collected, is no record of a name
+    kept = case.snapshot.relations["similar"]
+    assert kept.domain_of_edge().tolist() == [2]  # b.com is like c.com, which the store has
+    assert kept.entities.take(pa.array(kept.indices)).to_pylist() == ["c.com"]
+    assert contest_case(snapshot, Y, split([0, 1, 3], [4], [2]), "etld1").snapshot is snapshot
