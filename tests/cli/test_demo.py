@@ -64,7 +64,8 @@ def test_the_demo_makes_everything_that_it_names_and_the_same_twice(mithra, tmp_
     made = ["scores.parquet", "decisions.parquet", "mithra.rpz", "report.txt", "report.json", "picture.png"]
     assert set(digests[0]) == {"demo.json", *made}
     lines = result.stdout.splitlines()
-    ranked = [line.split() for line in lines if line[:5].strip().isdecimal()]
+    header = next(at for at, line in enumerate(lines) if line.split()[:2] == ["rank", "name"])
+    ranked = [line.split() for line in lines[header:] if line[:5].strip().isdecimal()]
     assert [int(row[0]) for row in ranked] == list(range(1, 16))
     assert {row[3] if row[3] in {"nefarious", "benign"} else row[4] for row in ranked} <= {
         "nefarious",
