@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -228,11 +229,7 @@ class DataWriter:
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._path,
-                self._written,
-                compression="snappy",
-                store_schema=False,
-                use_dictionary=[field.name for field in self._written if pa.types.is_dictionary(field.type)],
+                self._path, self._written, store_schema=False, **_encoding(self._written)
             )
         self._writer.write_table(pa.Table.from_batches(batches), row_group_size=ROW_GROUP_ROWS)
 
@@ -244,6 +241,22 @@ def _written_schema(table: str) -> pa.Schema:
 
 def _written_type(field: pa.Field) -> pa.DataType:
     return pa.dictionary(pa.int32(), field.type) if field.name in _REPEATING else field.type
+
+
+def _encoding(schema: pa.Schema) -> dict[str, Any]:
+    """How columns lie on disk: repeating ones as dictionaries, numbers and times by their differences.
+
+    Text that does not repeat is left as it is: Snappy took a fifth off it and as long as all else together.
+    """
+    repeating = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    numbers = [
+        field.name for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_int64(field.type)
+    ]
+    return {
+        "compression": "none",
+        "use_dictionary": repeating,
+        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+    }
 
 
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
