@@ -54,22 +54,10 @@ REASONS = {
 MAX_OCTETS = 253
 MAX_LABEL_OCTETS = 63
 MAX_RAW_CHARS = 1024  # Unicode that could still shrink to 253 octets of A-labels; beyond it nothing is tried
-CHUNK_ROWS = 1 << 17
+CHUNK_ROWS = 1 << 15  # temporaries of that many names stay in the processor's cache
 
-_DOT, _STAR = ord("."), ord("*")
+_DOT = ord(".")
 _OTHER = re.compile(r"[^a-z0-9_.-]")
-
-# Byte classes of the fast path: 0 as it should be, 1 a dot, 2 upper case, 3 needs a look of its own.
-_CLASS = bytes(
-    1
-    if c == _DOT
-    else 2
-    if 65 <= c <= 90
-    else 0
-    if chr(c).isascii() and (chr(c).isalnum() or c in b"-_")
-    else 3
-    for c in range(256)
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,14 +230,13 @@ def _canonical_chunk(chunk: pa.StringArray) -> Canonical:
     """Rows of plain ASCII go through byte operations together; the others are looked at one by one."""
     offsets, data = string_buffers(chunk)
     begins, ends = offsets[:-1], offsets[1:].copy()
-    classes = np.frombuffer(data.tobytes().translate(_CLASS), np.uint8)
     dotted = _byte_at(data, ends - 1, ends > begins) == _DOT
-    slow = _needs_look(data, classes, begins, ends - dotted)
+    slow = _needs_look(data, begins, ends - dotted)
     slow |= _long_label(chunk, ends - dotted - begins)
-    names, wildcard, reason = chunk, np.zeros(len(chunk), bool), None
+    names, wildcard = chunk, np.zeros(len(chunk), bool)
     if (dotted & ~slow).any():
         names = pc.ascii_rtrim(names, characters=".")
-    if (classes == 2).any():
+    if (data - np.uint8(ord("A")) < 26).any():
         names = pc.ascii_lower(names)
     if not slow.any():
         return Canonical(names, pa.array(wildcard), pa.nulls(len(chunk), pa.string()))
@@ -284,7 +271,7 @@ def _byte_at(data: NDArray[np.uint8], at: NDArray[np.int64], where: NDArray[np.b
 
 
 def _needs_look(
-    data: NDArray[np.uint8], classes: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]
+    data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Rows, one dot at the end not counted, that byte operations alone do not settle: [rows]."""
     lengths = ends - begins
@@ -292,10 +279,19 @@ def _needs_look(
     last = _byte_at(data, ends - 1, lengths > 0)
     slow |= (last >= ord("0")) & (last <= ord("9"))
     slow |= _byte_at(data, begins, lengths > 0) == _DOT
-    dots = classes == 1
-    odd = np.concatenate([np.flatnonzero(classes == 3), np.flatnonzero(dots[1:] & dots[:-1])])
+    dots = data == _DOT
+    odd = np.concatenate([np.flatnonzero(~_in_a_name(data)), np.flatnonzero(dots[1:] & dots[:-1])])
     slow[np.searchsorted(begins, odd, side="right") - 1] = True
     return slow
+
+
+def _in_a_name(data: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Letters of either case, digits, hyphen, dot and underscore, [bytes]; uint8 wraps around below 0."""
+    found: NDArray[np.bool_] = (data | np.uint8(32)) - np.uint8(ord("a")) < 26
+    found |= data - np.uint8(ord("-")) < 13  # - . / 0 to 9
+    found &= data != ord("/")
+    found |= data == ord("_")
+    return found
 
 
 def _long_label(chunk: pa.StringArray, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:

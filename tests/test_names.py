@@ -165,6 +165,18 @@ def test_plain_names_are_passed_on_without_a_copy() -> None:
     assert canonicalize(column).names.buffers()[2].address == column.buffers()[2].address
 
 
+@pytest.mark.parametrize("place", ["{}a.example", "a{}a.example", "a.example{}"])
+def test_every_byte_is_judged_in_a_column_as_it_is_alone(place: str) -> None:
+    names = [place.format(chr(code)) for code in range(256)]
+    alone = [canonicalize([name]) for name in names]
+    together = canonicalize([*names, *["plain.example"] * 100])
+    assert together.names.to_pylist()[:256] == [one.names[0].as_py() for one in alone]
+    assert together.reason.to_pylist()[:256] == [one.reason[0].as_py() for one in alone]
+    accepted = {chr(code) for code, one in enumerate(alone[:128]) if one.reason[0].as_py() is None}
+    letters = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+    assert letters - set("0123456789") <= accepted <= letters | {"."}
+
+
 @pytest.mark.parametrize(
     "column",
     [

@@ -180,10 +180,9 @@ class _Changes:
         """The column with the values in their rows."""
         if not self._at:
             return column
-        at, values = np.concatenate(self._at), pa.concat_arrays(self._values)
-        mask = np.zeros(len(column), dtype=bool)
-        mask[at] = True
-        return pc.replace_with_mask(column, pa.array(mask), values.take(pa.array(np.argsort(at))))
+        source = np.arange(len(column))
+        source[np.concatenate(self._at)] = len(column) + np.arange(sum(map(len, self._values)))
+        return pa.concat_arrays([column, *self._values]).take(pa.array(source))
 
 
 def _as_numpy(flags: pa.Array) -> NDArray[np.bool_]:
