@@ -146,12 +146,9 @@ class Workspace:
 
     def ingest_ids(self, versions: Mapping[str, int] | None = None) -> list[str]:
         """Ids of the committed ingests, sorted; those of a pinned set of versions if given."""
-        files = self._stores["ingests"].files(_pinned("ingests", versions))
-        if not files:
-            return []
         with duckdb.connect() as con:
-            query = "SELECT DISTINCT ingest_id FROM read_parquet($files) ORDER BY ALL"
-            return [row[0] for row in con.execute(query, {"files": [str(f) for f in files]}).fetchall()]
+            con.execute("SET enable_progress_bar = false")  # DuckDB's goes to stdout
+            return self._ingest_ids(con, versions)
 
     def files(self, table: str, versions: Mapping[str, int] | None = None) -> list[str]:
         """Parquet files of a table, those of committed ingests only: a file holds rows of one ingest and is
@@ -174,7 +171,7 @@ class Workspace:
         """
         con = duckdb.connect(config=_config(self.path, memory_limit, threads))
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # DuckDB's goes to stdout
-        visible = set(self.ingest_ids(versions))
+        visible = set(self._ingest_ids(con, versions))
         for table in TABLES:
             select = _select(table, self._files(table, versions, visible), visible)
             con.execute(f"CREATE VIEW {table} AS {select}")
@@ -200,6 +197,13 @@ class Workspace:
             rejects=dict(rejects),
             ingests=ingests,
         )
+
+    def _ingest_ids(self, con: duckdb.DuckDBPyConnection, versions: Mapping[str, int] | None) -> list[str]:
+        files = self._stores["ingests"].files(_pinned("ingests", versions))
+        if not files:
+            return []
+        query = "SELECT DISTINCT ingest_id FROM read_parquet($files) ORDER BY ALL"
+        return [row[0] for row in con.execute(query, {"files": [str(f) for f in files]}).fetchall()]
 
     def _files(self, table: str, versions: Mapping[str, int] | None, visible: set[str]) -> list[str]:
         paths = self._stores[table].files(_pinned(table, versions))
