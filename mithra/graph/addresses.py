@@ -21,7 +21,7 @@ from mithra.suffixes import string_buffers
 
 __all__ = ["AddressColumn", "Addresses", "from_bytes", "parse", "quad_text"]
 
-_BLOCK_ROWS = 1 << 15
+_BLOCK_ROWS = 1 << 14
 _MAPPED = np.uint64(0xFFFF << 32)  # low half of ::ffff:0:0/96
 _SHIFT32 = np.uint64(32)
 _FIRST_IPV6_ID = 1 << 32

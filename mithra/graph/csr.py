@@ -105,7 +105,10 @@ def dictionary(keys: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.
     encoded = pc.dictionary_encode(keys if isinstance(keys, pa.ChunkedArray) else pa.chunked_array([keys]))
     if encoded.num_chunks == 0:
         return np.empty(0, dtype=np.int32), pa.array([], keys.type)
-    ids = np.concatenate([pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks])
+    indices = [chunk.indices for chunk in encoded.chunks]
+    ids = np.concatenate(
+        [(pc.fill_null(part, -1) if part.null_count else part).to_numpy() for part in indices]
+    )
     return ids.astype(np.int32, copy=False), encoded.chunk(encoded.num_chunks - 1).dictionary
 
 
@@ -115,12 +118,12 @@ def merged(edges: Edges) -> Edges:
     The highest count and not the sum: a source tells the same record again with every export.
     """
     shards = len(edges) // SHARD_ROWS + 1
-    bounds = np.arange(shards + 1) * (int(edges.domain.max(initial=0)) + 1) // shards
+    width = int(edges.domain.max(initial=0)) // shards + 1  # domains a shard
     if (edges.domain[1:] >= edges.domain[:-1]).all():
-        ends = np.searchsorted(edges.domain, bounds)
+        ends = np.searchsorted(edges.domain, np.arange(shards + 1) * width)
         rows: list[Any] = [slice(start, end) for start, end in pairwise(ends)]
     else:
-        rows = rows_by_shard(np.searchsorted(bounds, edges.domain, side="right") - 1, shards)
+        rows = rows_by_shard(edges.domain // np.int32(width), shards)
     parts = [_merged_shard(edges, shard) for shard in rows]
     if shards == 1:
         return parts[0]

@@ -94,7 +94,10 @@ def write_part(part: Part, file: IO[bytes] | None = None) -> tuple[str, int]:
         with pa.ipc.new_file(sink, whole.schema) as writer:
             writer.write_table(whole)
     else:
-        np.lib.format.write_array(sink, np.ascontiguousarray(part), allow_pickle=False)
+        array = np.ascontiguousarray(part)
+        np.lib.format.write_array_header_1_0(sink, np.lib.format.header_data_from_array_1_0(array))
+        if array.size:  # as `write_array` does, which copies every array once more
+            sink.write(array.data)
     return sink.digest, sink.size
 
 

@@ -19,6 +19,7 @@ from mithra.graph.csr import dictionary
 __all__ = ["Domains", "Found", "Names", "Records", "domains_of", "number"]
 
 _NEVER = np.iinfo(np.int64).max
+_BLOCK_ROWS = 1 << 15  # of names compared at once: temporaries stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +108,11 @@ class Records:
         highest = np.maximum.accumulate(ids)
         appears = np.flatnonzero(np.diff(highest, prepend=np.int32(-1)))
         distinct = names.take(pa.array(appears)).combine_chunks()
-        start = 0
-        for chunk in names.chunks:
-            same = pc.equal(distinct.take(pa.array(ids[start : start + len(chunk)])), chunk)
+        for start in range(0, len(names), _BLOCK_ROWS):
+            block = ids[start : start + _BLOCK_ROWS]
+            same = pc.equal(names.slice(start, _BLOCK_ROWS), distinct.take(pa.array(block)))
             if not pc.all(same).as_py():
                 return dictionary(names)  # two names with one hash: chance, or somebody's doing
-            start += len(chunk)
         return ids, distinct
 
     def _chosen(self, rrtypes: Iterable[str]) -> NDArray[np.bool_]:
