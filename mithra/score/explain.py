@@ -13,7 +13,7 @@ from mithra.graph.snapshot import Snapshot
 from mithra.names import canonical, display
 from mithra.score.evidence import Weighed
 from mithra.score.facts import AGAINST, FOR, KINDS, MISSING, Subject
-from mithra.score.judge import block_threshold, judge, words_for
+from mithra.score.judge import judge, verdict_threshold, words_for
 from mithra.score.meetings import NOUNS, entity_texts, kind_of_relation
 from mithra.score.ranker import Ranker
 from mithra.score.shared import company_of
@@ -117,7 +117,7 @@ def explain(model: Ranker, snapshot: Snapshot, name: str) -> Explanation:
         name=names[0].as_py(),
         score=float(judged.score[0]),
         verdict=str(judged.verdict[0]),
-        threshold=block_threshold(model.thresholds),
+        threshold=verdict_threshold(model.thresholds),
         as_of="" if snapshot.as_of is None else snapshot.as_of.isoformat(),
         simulated=model.simulated,
         kinds=tuple(kind for kind, speaks in zip(KINDS, judged.speaks[0], strict=True) if speaks),

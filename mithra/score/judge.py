@@ -21,7 +21,7 @@ from mithra.score.facts import KINDS, Subject
 from mithra.score.ranker import Ranker
 from mithra.score.shared import listings, shared
 
-__all__ = ["DEFAULT_THRESHOLD", "Judged", "block_threshold", "judge", "words_for"]
+__all__ = ["DEFAULT_THRESHOLD", "Judged", "judge", "verdict_threshold", "words_for"]
 
 CHUNK_NAMES = 100_000
 ALL_CLOSER = (
@@ -29,7 +29,7 @@ ALL_CLOSER = (
 )
 MAX_CLOSER = 50_000
 DEFAULT_THRESHOLD = 0.5  # of a model that states none
-THRESHOLD_RATES = ("0.001", "0.01", "0.0001")  # the first that the model could measure draws the line
+THRESHOLD_RATES = ("0.01", "0.001", "0.0001")  # the first that the model could measure draws the line
 _LEXICAL = KINDS.index("lexical")
 
 
@@ -75,7 +75,7 @@ def judge(
         counted[rows] = by_kind(model.contributions(snapshot, examples), len(rows))
     speaks = counted > SPEAKS
     speaks[known] = speaking(counted[known], subject)
-    verdict = np.where(found >= block_threshold(model.thresholds), "nefarious", "benign").astype(object)
+    verdict = np.where(found >= verdict_threshold(model.thresholds), "nefarious", "benign").astype(object)
     verdict[(ids < 0) | ~np.isfinite(found)] = "unknown"
     verdict[known[_thin(subject)]] = "unknown"
     return Judged(found, closer, counted, speaks, verdict, known, subject)
@@ -96,8 +96,11 @@ def moment_of(snapshot: Snapshot) -> int:
     return 0 if snapshot.as_of is None else int(snapshot.as_of.timestamp())
 
 
-def block_threshold(thresholds: Mapping[str, float | None]) -> float:
-    """The score from which on a name is called nefarious."""
+def verdict_threshold(thresholds: Mapping[str, float | None]) -> float:
+    """The score from which on a name is called nefarious: the widest false-positive rate that was measured.
+
+    What of these is blocked is for a policy to say, which may allow up to that rate.
+    """
     stated = (thresholds.get(rate) for rate in THRESHOLD_RATES)
     return next((at for at in stated if at is not None and math.isfinite(at)), DEFAULT_THRESHOLD)
 

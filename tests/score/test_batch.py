@@ -87,12 +87,16 @@ def test_a_registration_alone_is_enough_to_judge(s):
     ("thresholds", "verdict"),
     [
         ({"0.01": 0.3, "0.001": 0.7, "0.0001": 0.9}, "benign"),
-        ({"0.01": 0.1, "0.001": None}, "nefarious"),  # what could not be measured gives way to the next
+        ({"0.01": 0.1, "0.001": 0.7, "0.0001": 0.9}, "nefarious"),
+        ({"0.01": 0.1, "0.001": None}, "nefarious"),
         ({"0.01": 0.1, "0.001": float("inf")}, "nefarious"),
+        ({"0.01": None, "0.001": 0.1}, "nefarious"),  # what could not be measured gives way to the next
+        ({"0.01": float("inf"), "0.001": 0.3, "0.0001": 0.1}, "benign"),
+        ({"0.001": 0.1}, "nefarious"),
         ({}, "benign"),
     ],
 )
-def test_the_line_is_drawn_at_one_in_a_thousand(s, thresholds, verdict):
+def test_the_line_is_drawn_at_one_in_a_hundred(s, thresholds, verdict):
     assert rows(s, ["old.test"], s.Model(thresholds=thresholds))[0]["verdict"] == verdict
 
 

@@ -36,7 +36,7 @@ def texts(told):
 
 def test_a_name_with_everything_against_it(s):
     found = explain(Registrations(s.Model(), 1.5), s.world(), "LOGIN-paypa1.top.")
-    assert (found.name, found.verdict, found.threshold) == ("login-paypa1.top", "nefarious", 0.7)
+    assert (found.name, found.verdict, found.threshold) == ("login-paypa1.top", "nefarious", 0.3)
     assert found.kinds == ("lexical", "registration", "resolution")
     assert texts(found.for_) == [
         "shares address 192.0.2.1 with 5 other names, 3 of them listed (first 2026-05-03 by feed-s)",
