@@ -1,7 +1,7 @@
 """What a simulated world is made of: shares of each mechanism, how hard it is, how well feeds see it.
 
-The defaults are frozen: they were tuned until the reference models score on the world about as they do on
-real passive DNS (docs/decisions.md has the numbers), and a change to them is recorded there.
+The defaults are frozen: they were tuned until trees score names that arrive about as public models do on real
+passive DNS. docs/decisions.md has the numbers, also of what falls short, and a change is recorded there.
 """
 
 from __future__ import annotations
