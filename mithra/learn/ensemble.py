@@ -1,7 +1,7 @@
 """The learners inside a model: networks and boosted trees on the same examples, their logits averaged.
 
-The network encodes a domain from its prior and few static features: with all of them it learnt the training
-names by heart.
+The network encodes a domain from few static features: with all of them, or with what other trees make of
+them, it learnt the training names by heart. Spelling in full is the trees' part.
 `Ensemble.fit` takes inputs, labels and the store; `Ensemble.logits` scores other inputs against any store
 with the same columns. Validation examples stop each member early and choose nothing else.
 """
@@ -25,7 +25,6 @@ from mithra.features.given import GIVEN_PREFIX
 from mithra.features.lexical import CATEGORICAL
 from mithra.learn.boosting import BOOSTING
 from mithra.learn.inputs import STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
-from mithra.learn.prior import Prior
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
 from mithra.nn.network import DomainNetwork, NetworkShape
@@ -33,21 +32,15 @@ from mithra.nn.tensors import Scaler, Tokens, tokens
 
 __all__ = ["Ensemble", "Labelled", "Member"]
 
-TREES = {**BOOSTING, "metric": "average_precision", "learning_rate": 0.03, "extra_trees": True}
-NETWORK_LEXICAL = (
-    "name_length",
-    "subdomain_count",
-    "name_entropy",
-    "name_hyphens",
-    "sld_length",
-    "sld_digits",
-    "sld_bigram_bits",
-    "tld_low_cost",
-    "tld_legacy",
-    "tld_country",
-    "under_private_suffix",
-    "is_www",
-)
+TREES = {
+    **BOOSTING,
+    "metric": "average_precision",
+    "learning_rate": 0.03,
+    "extra_trees": True,
+    "num_leaves": 31,
+    "min_data_in_leaf": 10,
+}
+NETWORK_LEXICAL = ("sld_length", "sld_bigram_bits", "subdomain_count")
 TREE_ROUNDS = 2000
 TREE_PATIENCE = 100
 CHECK_EVERY_EPOCHS = 3
@@ -75,7 +68,6 @@ class Ensemble:
     """Members that agree on columns; a logit is the mean over networks and trees."""
 
     members: tuple[Member, ...]
-    prior: Prior
     static: Scaler
     dynamic: Scaler
     static_names: tuple[str, ...]
@@ -95,16 +87,8 @@ class Ensemble:
         progress: Progress | None = None,
     ) -> Ensemble:
         """Fit every member; `store` holds static features of every domain that can be met."""
-        prior = Prior.fit(
-            train.inputs.static,
-            train.y,
-            train.weight,
-            train.inputs.fold,
-            seed=settings.seed,
-            threads=settings.threads,
-        )
-        everyone = network_static(store.static, store.fold, prior)
-        own = [network_static(part.inputs.static, part.inputs.fold, prior) for part in (train, val)]
+        everyone = network_static(store.static)
+        own = [network_static(part.inputs.static) for part in (train, val)]
         flat, flat_val = train.inputs.flat(), val.inputs.flat()
         static = Scaler.fit(own[0].values)
         dynamic = Scaler.fit(train.inputs.dynamic.values)
@@ -138,7 +122,6 @@ class Ensemble:
             torch.set_num_threads(threads)
         return cls(
             tuple(members),
-            prior,
             static,
             dynamic,
             train.inputs.static.names,
@@ -177,7 +160,7 @@ class Ensemble:
         }
         own, dynamic, met = self._scaled(inputs, store)
         whole = self._networks(own, dynamic, met)
-        network_names = self._network_static(inputs.static, inputs.fold).names
+        network_names = network_static(inputs.static).names
         result = {}
         for kind, shares in by_trees.items():
             less = self._networks(
@@ -196,12 +179,9 @@ class Ensemble:
 
     def _scaled(self, inputs: Inputs, store: Store) -> tuple[Tensor, Tensor, dict[str, Tokens]]:
         """Own static and dynamic features, and the tokens, as the networks read them."""
-        own = self.static.transform(self._network_static(inputs.static, inputs.fold).values)
-        everyone = self.static.transform(self._network_static(store.static, store.fold).values)
+        own = self.static.transform(network_static(inputs.static).values)
+        everyone = self.static.transform(network_static(store.static).values)
         return own, self.dynamic.transform(inputs.dynamic.values), _tokens(inputs, everyone)
-
-    def _network_static(self, static: FeatureTable, fold: NDArray[np.int8]) -> FeatureTable:
-        return network_static(static, fold, self.prior)
 
     def _flat(self, inputs: Inputs) -> FeatureTable:
         """The trees' table with the columns of training; a relation that is missing is missing values."""
@@ -228,11 +208,11 @@ class Ensemble:
             )
 
 
-def network_static(static: FeatureTable, fold: NDArray[np.int8], prior: Prior) -> FeatureTable:
-    """What the network's encoder reads: the prior and few static features, [domains, columns]."""
+def network_static(static: FeatureTable) -> FeatureTable:
+    """What the network's encoder reads: few static features, [domains, columns]."""
     chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION, *STATIC_POSITION)
     kept = [name for name in static.names if name in chosen or name.startswith(GIVEN_PREFIX)]
-    return static.select(kept).concat(FeatureTable(("prior",), prior.logits(static, fold)[:, None]))
+    return static.select(kept)
 
 
 def _blank(scaled: Tensor, names: tuple[str, ...], kind: str) -> Tensor:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
@@ -23,8 +22,6 @@ from mithra.features.registration import registration
 from mithra.features.resolution import SETTLING_SECONDS, TENURE, resolution
 from mithra.graph.company import Company, Examples, companies
 from mithra.graph.snapshot import Snapshot
-from mithra.learn.prior import fold_of
-from mithra.names import etld_plus_one
 
 __all__ = [
     "Inputs",
@@ -58,14 +55,12 @@ class Store:
     """Every domain of a snapshot by its static features: what profiles are sums of."""
 
     static: FeatureTable  # [domains, static]
-    fold: NDArray[np.int8]  # [domains] see learn/prior.py
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """Examples as the model reads them."""
 
-    fold: NDArray[np.int8]  # [examples] see learn/prior.py
     static: FeatureTable  # [examples, static]
     dynamic: FeatureTable  # [examples, dynamic]
     company: Mapping[str, Company]
@@ -81,7 +76,7 @@ class Inputs:
 def store_of(snapshot: Snapshot) -> Store:
     """The store of a snapshot."""
     static = static_table(snapshot, np.arange(len(snapshot)))
-    return Store(static, fold_of(snapshot.groups)[snapshot.group])
+    return Store(static)
 
 
 def static_table(snapshot: Snapshot, domains: NDArray[np.int64]) -> FeatureTable:
@@ -109,7 +104,6 @@ def example_inputs(
 ) -> Inputs:
     """Inputs of examples of a snapshot, whose store is `known`; `store` and `kin` as in `companies`."""
     return Inputs(
-        fold=known.fold[examples.domain],
         static=known.static.take(examples.domain),
         dynamic=_dynamic(snapshot, examples),
         company=companies(snapshot, examples, store=store, kin=kin, not_before=settled(snapshot)),
@@ -127,7 +121,6 @@ def name_inputs(names: pa.Array, static: tuple[str, ...], dynamic: tuple[str, ..
             values[:, place] = 0
     nothing = np.full((len(names), len(dynamic)), np.nan, dtype=np.float32)
     return Inputs(
-        fold=fold_of(pc.coalesce(etld_plus_one(names), names)),
         static=FeatureTable(static, values),
         dynamic=FeatureTable(dynamic, nothing),
         company={},

@@ -29,7 +29,6 @@ from mithra.graph.snapshot import Snapshot
 from mithra.learn.calibrate import Platt
 from mithra.learn.ensemble import Ensemble, Member
 from mithra.learn.inputs import Inputs, Store, example_inputs, name_inputs, store_of
-from mithra.learn.prior import Prior
 from mithra.learn.settings import TrainSettings
 from mithra.nn.network import DomainNetwork, NetworkShape
 from mithra.nn.tensors import Scaler
@@ -166,8 +165,6 @@ class Model:
         from safetensors.numpy import save
 
         files = {}
-        for i, booster in enumerate(self.ensemble.prior.boosters):
-            files[f"prior-{i}.txt"] = booster.model_to_string().encode()
         scalers = {"static": self.ensemble.static, "dynamic": self.ensemble.dynamic}
         files["scalers.safetensors"] = save(
             {f"{name}.{part}": getattr(one, part) for name, one in scalers.items() for part in SCALER_PARTS}
@@ -198,7 +195,6 @@ def load(path: str | Path) -> Model:
             _member(contents, i, NetworkShape(**{**shape, "relations": tuple(shape["relations"])}))
             for i, shape in enumerate(manifest["shapes"])
         ),
-        prior=Prior(tuple(_trees(contents[name]) for name in sorted(contents) if name.startswith("prior-"))),
         static=Scaler(*(scaled[f"static.{part}"] for part in SCALER_PARTS)),
         dynamic=Scaler(*(scaled[f"dynamic.{part}"] for part in SCALER_PARTS)),
         static_names=columns["static"],
@@ -277,7 +273,7 @@ def _store(snapshot: Snapshot) -> Store:
 
 def _nobody(inputs: Inputs) -> Store:
     """A store for examples that meet nobody."""
-    return Store(inputs.static.take(np.empty(0, np.int64)), inputs.fold[:0])
+    return Store(inputs.static.take(np.empty(0, np.int64)))
 
 
 def _chunks(size: int) -> list[NDArray[np.int64]]:

@@ -65,9 +65,7 @@ def test_a_folder_gives_back_the_same_scores(
     ]
 
 
-@pytest.mark.parametrize(
-    "name", ["trees-0.txt", "member-0.safetensors", "scalers.safetensors", "prior-2.txt"]
-)
+@pytest.mark.parametrize("name", ["trees-0.txt", "member-0.safetensors", "scalers.safetensors"])
 def test_a_changed_file_is_refused(
     trained: tuple[Model, Snapshot, np.ndarray], tmp_path: Path, name: str
 ) -> None:
