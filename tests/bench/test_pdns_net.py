@@ -229,5 +229,6 @@ def test_the_real_graph_has_the_published_size() -> None:
 @needs_real
 @pytest.mark.slow
 def test_trees_reach_what_public_methods_reach() -> None:
-    records = bench_pdns_net(REAL, regimes=["arrival"], models=["trees-neighbours"], seeds=[100, 101])
-    assert np.mean([r["ap"] for r in records]) > 0.87
+    """Public methods reach .871; what lies far above it sees more than a name that arrives alone."""
+    records = bench_pdns_net(REAL, regimes=["arrival"], models=["trees-neighbours"], seeds=range(100, 110))
+    assert 0.865 < np.mean([r["ap"] for r in records]) < 0.885
