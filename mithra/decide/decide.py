@@ -82,7 +82,7 @@ class _Run:
     allowed_below: frozenset[str]
     guard: pa.StringArray  # [rows] code of the first guard met
     group: pa.StringArray  # [rows] eTLD+1
-    mixed: frozenset[str]  # groups with a member that is guarded or scored benign
+    mixed: frozenset[str]  # groups with a member that is guarded, benign or under block_at
     over: int  # names at or over block_at
 
     @classmethod
@@ -92,7 +92,9 @@ class _Run:
         watch_at = min(block_at, threshold_for(policy.watch_fpr, scored.thresholds) or block_at)
         allowed = policy.allowed()
         guard = rules.guards(table, policy, suffixes)
-        spared = pc.or_(pc.is_valid(guard), pc.equal(table["verdict"].combine_chunks(), "benign"))
+        under = pc.and_(pc.not_equal(table["verdict"], "unknown"), pc.less(table["score"], block_at))
+        benign = pc.or_(pc.equal(table["verdict"], "benign"), pc.fill_null(under, False))
+        spared = pc.or_(pc.is_valid(guard), benign.combine_chunks())
         names = table["name"].combine_chunks()
         group = suffixes.cut(
             pc.if_else(pc.equal(pc.fill_null(guard, ""), "invalid_name"), None, names), extra=1
@@ -170,7 +172,7 @@ class _Run:
         if name in self.allowed_below:
             return "host", "only this host: a name below it is allowed"
         if name in self.mixed:
-            return "host", "only this host: a name below it is held to be benign"
+            return "host", "only this host: a name below it is benign or under the threshold"
         return "subtree", None
 
     def kept(self, before: pa.Table) -> list[dict[str, Any]]:

@@ -23,26 +23,16 @@ from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
 from mithra.features.given import GIVEN_PREFIX
 from mithra.features.lexical import CATEGORICAL
-from mithra.learn.boosting import BOOSTING
+from mithra.learn.boosting import LabelledTable, boosted
 from mithra.learn.inputs import STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
 from mithra.nn.network import DomainNetwork, NetworkShape
 from mithra.nn.tensors import Scaler, Tokens, tokens
 
-__all__ = ["Ensemble", "Labelled", "Member"]
+__all__ = ["NETWORK_LEXICAL", "Ensemble", "Labelled", "Member"]
 
-TREES = {
-    **BOOSTING,
-    "metric": "average_precision",
-    "learning_rate": 0.03,
-    "extra_trees": True,
-    "num_leaves": 31,
-    "min_data_in_leaf": 10,
-}
 NETWORK_LEXICAL = ("sld_length", "sld_bigram_bits", "subdomain_count")
-TREE_ROUNDS = 2000
-TREE_PATIENCE = 100
 CHECK_EVERY_EPOCHS = 3
 
 
@@ -89,7 +79,7 @@ class Ensemble:
         """Fit every member; `store` holds static features of every domain that can be met."""
         everyone = network_static(store.static)
         own = [network_static(part.inputs.static) for part in (train, val)]
-        flat, flat_val = train.inputs.flat(), val.inputs.flat()
+        tables = [LabelledTable(part.inputs.flat(), part.y, part.weight) for part in (train, val)]
         static = Scaler.fit(own[0].values)
         dynamic = Scaler.fit(train.inputs.dynamic.values)
         stored = static.transform(everyone.values)
@@ -110,7 +100,7 @@ class Ensemble:
         try:
             for member in range(settings.members):
                 seed = settings.seed * 1000 + member
-                trees = _fit_trees(flat, flat_val, train, val, seed, settings.threads)
+                trees = boosted(*tables, seed=seed, threads=settings.threads, categorical=CATEGORICAL)
 
                 def advance(epochs: int) -> None:
                     if progress is not None and task is not None:
@@ -126,7 +116,7 @@ class Ensemble:
             dynamic,
             train.inputs.static.names,
             train.inputs.dynamic.names,
-            flat.names,
+            tables[0].table.names,
             tuple(train.inputs.company),
         )
 
@@ -220,27 +210,6 @@ def _blank(scaled: Tensor, names: tuple[str, ...], kind: str) -> Tensor:
     blanked = scaled.clone()
     blanked[:, [i for i, name in enumerate(names) if kind_of(name) == kind]] = 0
     return blanked
-
-
-def _fit_trees(
-    flat: FeatureTable, flat_val: FeatureTable, train: Labelled, val: Labelled, seed: int, threads: int
-) -> Any:
-    import lightgbm
-
-    categorical = [flat.names.index(name) for name in CATEGORICAL if name in flat.names]
-    data = lightgbm.Dataset(
-        flat.values, train.y, weight=train.weight, categorical_feature=categorical, free_raw_data=False
-    )
-    held_out = lightgbm.Dataset(flat_val.values, val.y, weight=val.weight, reference=data)
-    booster = lightgbm.train(
-        {**TREES, "seed": seed, "num_threads": threads},
-        data,
-        num_boost_round=TREE_ROUNDS,
-        valid_sets=[held_out],
-        callbacks=[lightgbm.early_stopping(TREE_PATIENCE, verbose=False)],
-    )
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    return lightgbm.Booster(model_str=text)
 
 
 @dataclass(frozen=True, eq=False)

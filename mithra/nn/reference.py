@@ -24,7 +24,6 @@ __all__ = ["REFERENCE_KINDS", "ReferenceGraph", "ReferenceNet", "reference_graph
 
 REFERENCE_KINDS = ("rgcn", "sage", "hgt")
 HGT_HEADS = 4
-SUFFIX_DIM = 8
 
 EdgeType = tuple[str, str, str]
 
@@ -90,7 +89,6 @@ class ReferenceNet(nn.Module):
         graph: ReferenceGraph,
         *,
         features: int,
-        suffixes: int,
         hidden: int = 32,
         layers: int = 2,
         dropout: float = 0.3,
@@ -99,22 +97,19 @@ class ReferenceNet(nn.Module):
         if kind not in REFERENCE_KINDS:
             raise UsageError("no such reference model", value=kind, hint=", ".join(REFERENCE_KINDS))
         self.kind = kind
-        self.suffix = nn.Embedding(suffixes, SUFFIX_DIM)
-        nn.init.zeros_(self.suffix.weight)
-        self.encode_domain = nn.Sequential(nn.Linear(features + SUFFIX_DIM, hidden), nn.ReLU())
+        self.encode_domain = nn.Sequential(nn.Linear(features, hidden), nn.ReLU())
         self.encode_entity = nn.ModuleDict({name: nn.Linear(1, hidden) for name in graph.tellers})
         self.layers = nn.ModuleList(_Layer(kind, graph, hidden, dropout) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden, 1)
 
-    def forward(self, x: Tensor, suffix: Tensor, graph: ReferenceGraph) -> Tensor:
+    def forward(self, x: Tensor, graph: ReferenceGraph) -> Tensor:
         """Logits of all domains, [domains].
 
         Args:
             x: features, [domains, features].
-            suffix: code of the public suffix, [domains].
         """
-        own = self.dropout(self.encode_domain(torch.cat([x, self.suffix(suffix)], dim=1)))
+        own = self.dropout(self.encode_domain(x))
         nodes = {"domain": own}
         for name, encode in self.encode_entity.items():
             nodes[name] = torch.relu(encode(graph.tellers[name]))

@@ -206,6 +206,7 @@ def test_the_allowlist_does_not_reach_names_that_only_end_alike() -> None:
         ([row("evil.example")], Policy(subtree=False), "host"),
         ([row("evil.example")], Policy(allow={"good.evil.example": "x"}), "host"),
         ([row("evil.example"), row("ok.evil.example", 0.1, verdict="benign")], Policy(), "host"),
+        ([row("evil.example"), row("ok.evil.example", 0.1)], Policy(), "host"),
         ([row("evil.example"), row("ok.evil.example", 0.1, popular_days=20)], Policy(), "host"),
         ([row("evil.example"), row("x.evil.example", 0.1, verdict="unknown")], Policy(), "subtree"),
     ],

@@ -78,16 +78,16 @@ def test_who_does_not_send_is_attached_alone(kind: str) -> None:
     torch.manual_seed(1)
     senders = np.array([True, True, True, False, False])
     plain, fuller = reference_graph(graph(), senders), reference_graph(graph(((4, "x"),)), senders)
-    net = ReferenceNet(kind, plain, features=3, suffixes=4, hidden=8).eval()
-    x, suffix = torch.randn(5, 3), torch.zeros(5, dtype=torch.int64)
+    net = ReferenceNet(kind, plain, features=3, hidden=8).eval()
+    x = torch.randn(5, 3)
     with torch.no_grad():
-        before, more_edges = net(x, suffix, plain), net(x, suffix, fuller)
+        before, more_edges = net(x, plain), net(x, fuller)
         changed = x.clone()
         changed[4] += 5
-        other_features = net(changed, suffix, plain)
+        other_features = net(changed, plain)
         changed = x.clone()
         changed[0] += 5
-        sender_changed = net(changed, suffix, plain)
+        sender_changed = net(changed, plain)
     torch.testing.assert_close(more_edges[:4], before[:4])
     assert more_edges[4] != before[4]
     torch.testing.assert_close(other_features[:4], before[:4])
@@ -96,4 +96,4 @@ def test_who_does_not_send_is_attached_alone(kind: str) -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(UsageError, match="no such reference"):
-        ReferenceNet("gat", reference_graph(graph(), ALL), features=3, suffixes=4)
+        ReferenceNet("gat", reference_graph(graph(), ALL), features=3)
