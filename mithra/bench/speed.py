@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 
 from mithra.errors import UsageError
+from mithra.observe.engine import silence
 
 __all__ = ["bench_build", "write_cof"]
 
@@ -145,9 +146,7 @@ def _floor(threads: int, file: str) -> dict[str, Any]:
 
 
 def _connected(threads: int) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"threads": threads})
-    connection.execute("SET enable_progress_bar = false")  # it goes to stdout
-    return connection
+    return silence(duckdb.connect(config={"threads": threads}))
 
 
 def _build(threads: int, file: str, lake: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import duckdb
 import narwhals as nw
 import pyarrow as pa
 
+from mithra.observe.engine import silence
 from mithra.schema import TABLES, TIMESTAMP, table_schema
 
 __all__ = ["DuckDB", "Engine", "Frame", "arrow", "tables_of"]
@@ -46,7 +47,7 @@ class DuckDB:
         atexit.unregister(_forget_modules)
         atexit.register(_forget_modules)
         self._con.execute("SET preserve_insertion_order = false")  # no step relies on it; saves memory
-        self._con.execute("SET enable_progress_bar = false")  # it goes to stdout, which is for results
+        silence(self._con)
         self._put = 0
 
     def table(self, name: str) -> Frame:

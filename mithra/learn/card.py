@@ -63,7 +63,7 @@ class ReportCard:
         """The card as plain text tables."""
         from rich.console import Console
 
-        console = Console(file=StringIO(), width=TABLE_WIDTH, color_system=None)
+        console = Console(file=StringIO(), force_jupyter=False, width=TABLE_WIDTH, color_system=None)
         mark = " · trained on simulation" if self.simulated else ""
         console.print(f"Names first seen {self.start} to {self.end}, judged as they arrived{mark}")
         console.print(

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from mithra.errors import WorkspaceError
+from mithra.observe.engine import silence
 from mithra.observe.store import TableStore
 from mithra.schema import TABLES
 
@@ -147,7 +148,7 @@ class Workspace:
     def ingest_ids(self, versions: Mapping[str, int] | None = None) -> list[str]:
         """Ids of the committed ingests, sorted; those of a pinned set of versions if given."""
         with duckdb.connect() as con:
-            con.execute("SET enable_progress_bar = false")  # DuckDB's goes to stdout
+            silence(con)
             return self._ingest_ids(con, versions)
 
     def files(self, table: str, versions: Mapping[str, int] | None = None) -> list[str]:
@@ -170,7 +171,7 @@ class Workspace:
             versions: pinned versions from `versions()`; default the latest.
         """
         con = duckdb.connect(config=_config(self.path, memory_limit, threads))
-        con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # DuckDB's goes to stdout
+        silence(con).execute("SET TimeZone = 'UTC'")
         visible = set(self._ingest_ids(con, versions))
         for table in TABLES:
             select = _select(table, self._files(table, versions, visible), visible)

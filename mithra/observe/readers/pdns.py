@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mithra.errors import FormatError
 from mithra.observe.ahead import ahead
+from mithra.observe.engine import silence
 from mithra.observe.readers.jsonfile import loads
 from mithra.observe.records import resolutions
 from mithra.observe.source import (
@@ -107,7 +108,7 @@ READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
 
 def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:
     con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
-    con.execute("SET enable_progress_bar = false")  # it would go to stdout
+    silence(con)
     try:
         for batch in ahead(con.sql(_query(source, framed)).to_arrow_reader(BATCH_ROWS)):
             yield _kept(batch, source, options, seen)
