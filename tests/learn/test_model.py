@@ -140,3 +140,22 @@ def test_scores_as_of_t_do_not_change_with_what_comes_later(small_model: Path, s
     # Only registrations captured again in between may differ: of those the later snapshot keeps the last.
     same = np.isclose(before, after, atol=1e-6)
     assert same.mean() > 0.98
+
+
+def test_what_is_held_out_was_not_learnt() -> None:
+    """Labels by chance cannot be known of a fold that was left out, and are learnt by heart elsewhere."""
+    snapshot, _ = labelled(400)
+    chance = np.random.default_rng(5).random(400) < 0.4
+    verdict = pa.array(np.where(chance, "nefarious", "benign").tolist())
+    by_chance = snapshot.labels.set_column(1, "verdict", verdict)
+    model = mt.train(
+        replace(snapshot, labels=by_chance), settings=replace(QUICK, members=2, epochs=15, folds=2)
+    )
+    card = model.card["held_out_groups"]
+    assert card["nefarious"] + card["benign"] == 400  # two members, two folds: every name was held out
+    assert card["roc_auc" if "roc_auc" in card else "auc"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_one_member_holds_one_fold_out(trained: tuple[Model, Snapshot, np.ndarray]) -> None:
+    card = trained[0].card["held_out_groups"]
+    assert card["nefarious"] + card["benign"] == 600 // QUICK.folds
