@@ -8,6 +8,7 @@ from mithra.observe.readers import (
     feeds,
     generic,
     networks,
+    pcap,
     pdns,
     popularity,
     querylog,
@@ -19,6 +20,7 @@ from mithra.observe.source import Reader
 __all__ = ["READERS"]
 
 READERS: list[Reader] = [
+    *pcap.READERS,
     *pdns.READERS,
     *rdap.READERS,
     *querylog.READERS,
