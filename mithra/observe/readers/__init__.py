@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mithra.observe.readers import (
     blocklists,
+    dnstap,
     feeds,
     generic,
     networks,
@@ -21,6 +22,7 @@ __all__ = ["READERS"]
 
 READERS: list[Reader] = [
     *pcap.READERS,
+    *dnstap.READERS,
     *pdns.READERS,
     *rdap.READERS,
     *querylog.READERS,
