@@ -98,15 +98,20 @@ def test_bad_rdata(kind, rdata):
 
 
 def test_hostile_messages_take_no_time():
-    chain = b"".join((12 + 2 * max(i - 1, 0) | 0xC000).to_bytes(2) for i in range(8000))
+    """Counts that lie, and thousands of names at the end of a chain of pointers, each to the one before."""
+    chain = b"\0\0" + b"".join((22 + 2 * i | 0xC000).to_bytes(2) for i in range(8000))
+    ends = [(22 + 2 * i | 0xC000).to_bytes(2) + b"\0\x10\0\1" + bytes(6) for i in range(5000, 8000)]
+    holder = b"\0\0\x10\0\1" + bytes(4) + len(chain).to_bytes(2) + chain
     begun = time.perf_counter()
     for wire in (
         b"\0\1\x84\0\xff\xff\xff\xff\xff\xff\xff\xff" + bytes(65000),
-        b"\0\1\x84\0\x10\x00\x10\0\0\0\0\0" + b"\0" + chain + chain,
+        b"\0\1\x84\0\0\0\x0b\xb9\0\0\0\0" + holder + b"".join(reversed(ends)),
     ):
-        with contextlib.suppress(BadMessageError):
+        with pytest.raises(BadMessageError):
             parse_message(wire)
     assert time.perf_counter() - begun < 1
+    with pytest.raises(BadMessageError, match="bad_compression_pointer"):
+        name_at(b"\0\0" + b"".join((2 * i | 0xC000).to_bytes(2) for i in range(200)), 400, {})
 
 
 @given(st.binary(max_size=300), st.integers(0, 40))

@@ -187,6 +187,7 @@ def test_pcapng_sections_and_what_is_set_aside(read):
     ("link", "before"),
     [
         (1, b"\2" * 12 + b"\x08\0"),
+        (1 | 0x24000000, b"\2" * 12 + b"\x08\0"),  # the upper bits say how long frame checks are
         (1, b"\2" * 12 + b"\x81\0\0\5\x08\0"),
         (1, b"\2" * 12 + b"\x88\xa8\0\5\x81\0\0\6\x08\0"),
         (0, struct.pack("<I", 2)),
@@ -199,7 +200,7 @@ def test_pcapng_sections_and_what_is_set_aside(read):
     ],
 )
 def test_links(read, link, before):
-    padding = b"\0" * 6 if link == 1 else b""
+    padding = b"\0" * 6 if link & 1 else b""
     got = read(pcap(before + query_packet() + padding, before + response_packet(), link=link))
     assert rows(got) == ONE
     assert queries(got) == LOOKUP
@@ -210,6 +211,12 @@ def test_ipv6_behind_extension_headers(read):
     got = read(pcap(ipv6(udp(QUERY)), ipv6(response, SERVER6, CLIENT6, 0), link=229))
     assert rows(got) == ONE
     assert queries(got) == [("www.example.com", client_hash(CLIENT6, b"k" * 32), 1)]
+
+
+def test_lengths_left_to_the_network_card(read):
+    packet = bytearray(response_packet())
+    packet[2:4] = b"\0\0"
+    assert rows(read(pcap(bytes(packet)))) == ONE
 
 
 def test_other_link_types_are_refused(read):
@@ -270,15 +277,36 @@ def test_tcp_ports_used_again_and_data_sent_after_the_end(read):
     assert rows(got) == TWO
 
 
+def test_tcp_that_was_reset_ends_there(read):
+    head, begun, rest = stream((0, BOTH[:30]), (30, BOTH[30:]))
+    reset = ipv4(tcp(b"", 1030, 0x04, 53, 40000), SERVER, CLIENT, 6)
+    got = read(pcap(head, begun, reset, rest))
+    assert got.rejects == [(2, "stream_incomplete")]
+    assert not got.tables
+
+
 def test_streams_are_bounded(read, monkeypatch):
+    def segment(port, part, sequence):
+        return ipv4(tcp(framed(RESPONSE)[part], sequence, 0x18, 53, 4000 + port), SERVER, CLIENT, 6)
+
+    halves = [segment(port, slice(20), 5) for port in range(4)]
+    rests = [segment(port, slice(20, None), 25) for port in (3, 0)]
+    assert rows(read(pcap(*halves, *rests))) == [(*ONE[0][:3], 2)]
     monkeypatch.setattr(reassembly, "MAX_STREAMS", 2)
-    halves = [
-        ipv4(tcp(framed(RESPONSE)[:20], 5, 0x18, 53, 4000 + port), SERVER, CLIENT, 6) for port in range(4)
-    ]
-    got = read(pcap(*halves))
-    assert got.rejects == [(n, "stream_incomplete") for n in (1, 2, 3, 4)]
+    got = read(pcap(*halves, *rests))
+    assert rows(got) == ONE
+    assert got.rejects[:3] == [(n, "stream_incomplete") for n in (1, 2, 3)]
+    monkeypatch.setattr(reassembly, "MAX_STREAMS", 9)
     monkeypatch.setattr(reassembly, "MAX_HELD_BYTES", 30)
-    assert read(pcap(*halves[:1])).rejects == [(1, "stream_incomplete")]
+    assert rows(read(pcap(*halves, *rests))) == ONE
+
+
+def test_segments_behind_a_gap_are_bounded(read, monkeypatch):
+    monkeypatch.setattr(reassembly, "MAX_HELD_SEGMENTS", 3)
+    many = [(at, BOTH[at : at + 9]) for at in range(9, len(BOTH), 9)]
+    got = read(pcap(*stream(*many, (0, BOTH[:9]))))
+    assert got.rejects == [(2, "stream_incomplete")]
+    assert not got.tables
 
 
 BIG = udp(answered(*[f"www.example.com. 300 A 203.0.113.{n}" for n in range(40)]).to_wire(), 53, 40000)
@@ -306,20 +334,27 @@ def test_fragments_that_do_not_come_together(read):
     late = [(parts4((0, 240))[0], AT), (parts4((240, len(BIG)))[0], AT + 61)]
     overlap = parts4((0, 240), (232, len(BIG)), ident=2)
     odd = parts4((0, 243), ident=3)
-    got = read(pcap(*late, *[(p, AT + 61) for p in overlap + odd]))
+    both = parts4((0, 240), (232, 472), (480, len(BIG)), ident=4)  # overlap and gap, of one size
+    got = read(pcap(*late, *[(p, AT + 61) for p in overlap + odd + both]))
     assert got.rejects == [
         (1, "fragment_timeout"),
         (2, "fragment_timeout"),
         (3, "fragment_overlap"),
         (5, "bad_fragment"),
+        (6, "fragment_overlap"),
     ]
     assert not got.tables
 
 
 def test_fragments_are_bounded(read, monkeypatch):
-    monkeypatch.setattr(reassembly, "MAX_DATAGRAMS", 3)
-    got = read(pcap(*[parts4((0, 240), ident=n)[0] for n in range(10)]))
-    assert got.rejects == [(n, "fragment_timeout") for n in range(1, 11)]
+    firsts = [parts4((0, 240), ident=n)[0] for n in range(10)]
+    rest = parts4((240, len(BIG)), ident=0)
+    assert len(rows(read(pcap(*firsts, *rest)))) == 40
+    for bound, value in (("MAX_DATAGRAMS", 3), ("MAX_HELD_BYTES", 900)):
+        with monkeypatch.context() as patch:
+            patch.setattr(reassembly, bound, value)
+            got = read(pcap(*firsts, *rest))
+        assert got.rejects == [(n, "fragment_timeout") for n in range(1, 12)]
 
 
 def test_fragments_of_other_traffic_are_not_held(read):
