@@ -30,7 +30,7 @@ __all__ = [
 
 IN = 1
 A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNAME, OPT = 1, 2, 5, 6, 12, 15, 28, 33, 39, 41
-QR, AA, TC, RD, RA = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
+QR, TC, RD, RA = 0x8000, 0x0200, 0x0100, 0x0080
 MAX_NAME_OCTETS = 255
 MAX_POINTERS = 127  # as many as a name can have labels
 

@@ -61,7 +61,7 @@ def read_dnstap(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     with source.open() as stream:
         for number, frame in enumerate(_frames(stream, source), 1):
             if len(frame) >= MAX_FRAME_OCTETS:
-                lookups.rejects.add(number, "frame_too_long", f"{len(frame)} octets or more")
+                lookups.set_aside(number, "frame_too_long", f"{len(frame)} octets or more")
             else:
                 _take(number, frame, parse, lookups)
             if lookups.full:
@@ -123,7 +123,7 @@ def _take(number: int, frame: bytes, parse: Any, lookups: Lookups) -> None:
     try:
         event = parse(frame)
     except DecodeError:
-        lookups.rejects.add(number, "bad_dnstap_frame", f"{len(frame)} octets")
+        lookups.set_aside(number, "bad_dnstap_frame", f"{len(frame)} octets")
         return
     tapped = event.message
     if event.type != _MESSAGE or not 1 <= tapped.type <= _TOOL + 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -23,17 +24,19 @@ from mithra.observe.source import Options, Rejects, Rows, Source
 __all__ = ["Lookups", "Recent"]
 
 ROWS_PER_BATCH = 100_000
+CHARS_PER_BATCH = 1 << 25
 REJECTS_PER_BATCH = 10_000
-RECENT = 1 << 16
+RECENT = 1 << 15
 MAX_CLIENTS = 1 << 16
 SECONDS_PER_HOUR = 3600
-SHOWN_OCTETS = 48  # of a bad message: its header and question, not the client's subnet behind them
+MAX_TTL = (1 << 31) - 1
+SHOWN_OCTETS = 32  # of a bad message: too few to reach the client's subnet (RFC 7871)
 
 T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """A dict that forgets: it holds the last 65,536 keys at least, and twice as many at most."""
+    """A dict that forgets: it holds the last 32,768 keys at least, and twice as many at most."""
 
     def __init__(self) -> None:
         self._young: dict[Hashable, T] = {}
@@ -53,6 +56,13 @@ class Recent(Generic[T]):
         self._young[key] = value
 
 
+@dataclass
+class _LeftOut:
+    number: int  # of the first
+    what: str
+    count: int = 0
+
+
 class Lookups:
     """Messages go in one by one, rows come out in batches. A message is told by its `number` in the file."""
 
@@ -63,8 +73,9 @@ class Lookups:
         self._queries: dict[tuple[str, str, int], list[int]] = {}  # count, number
         self._unpaired: Recent[int] = Recent()  # queries less responses
         self._clients: dict[bytes, str] = {}
-        self._left_out: dict[str, list[str | int]] = {}  # number of records, the first's message, the first
-        self.rejects = Rejects()
+        self._left_out: dict[str, _LeftOut] = {}  # by reason
+        self._chars = 0  # of names and rdata held
+        self._rejects = Rejects()
 
     @property
     def full(self) -> bool:
@@ -72,19 +83,20 @@ class Lookups:
         return (
             len(self._records) >= ROWS_PER_BATCH
             or len(self._queries) >= ROWS_PER_BATCH
-            or len(self.rejects.lines) >= REJECTS_PER_BATCH
+            or self._chars >= CHARS_PER_BATCH
+            or len(self._rejects.lines) >= REJECTS_PER_BATCH
         )
 
     def read(self, number: int, seconds: int, wire: bytes) -> Message | None:
         """The message, if it is a lookup of class IN in a time that was."""
         if not 0 < seconds <= self._now:
             late = seconds > self._now
-            self.rejects.add(number, "date_in_future" if late else "date_not_after_1970", seconds)
+            self.set_aside(number, "date_in_future" if late else "date_not_after_1970", str(seconds))
             return None
         try:
             message = parse_message(wire)
         except BadMessageError as bad:
-            self.reject(number, str(bad), wire)
+            self.set_aside(number, str(bad), _shown(wire))
             return None
         if message.opcode:
             self.leave_out("not_a_lookup", number, f"opcode {message.opcode}")
@@ -140,28 +152,30 @@ class Lookups:
         try:
             judged = list(judge(message, recursive=recursive, zone=zone))
         except BadMessageError as bad:
-            self.reject(number, str(bad), message.wire)
+            self.set_aside(number, str(bad), _shown(message.wire))
             return
         for record, rdata, fault in judged:
             if fault is not None:
                 self.leave_out(fault, number, f"{record.owner} {type_text(record.rrtype)}")
                 continue
             key = (record.owner, record.rrtype, rdata)
+            ttl = record.ttl if record.ttl <= MAX_TTL else 0  # RFC 2181, 8
             seen = self._records.get(key)
             if seen is None:
-                self._records[key] = [seconds, seconds, 1, record.ttl, number]
+                self._records[key] = [seconds, seconds, 1, ttl, number]
+                self._chars += len(record.owner) + len(rdata)
             else:
-                first, last, count, ttl, line = seen
-                seen[:] = min(first, seconds), max(last, seconds), count + 1, max(ttl, record.ttl), line
+                first, last, count, largest, line = seen
+                seen[:] = min(first, seconds), max(last, seconds), count + 1, max(largest, ttl), line
 
-    def reject(self, number: int, reason: str, wire: bytes) -> None:
-        """Set a message aside; what its reject shows tells no client."""
-        self.rejects.add(number, reason, f"{len(wire)} octets: {wire[:SHOWN_OCTETS].hex()}")
+    def set_aside(self, number: int, reason: str, what: str) -> None:
+        """One reject."""
+        self._rejects.add(number, reason, what)
 
     def leave_out(self, reason: str, number: int, what: str) -> None:
         """One more of what is not kept by rule; all of a reason make one reject at the end."""
-        told = self._left_out.setdefault(reason, [0, number, what])
-        told[0] += 1  # type: ignore[operator]
+        told = self._left_out.setdefault(reason, _LeftOut(number, what))
+        told.count += 1
 
     def rows(self) -> Iterator[Rows | Rejects]:
         """What has come together since the last time."""
@@ -169,14 +183,14 @@ class Lookups:
             yield self._resolution_rows()
         if self._queries:
             yield self._query_rows()
-        if self.rejects.lines:
-            yield self.rejects
-        self._records, self._queries, self.rejects = {}, {}, Rejects()
+        if self._rejects.lines:
+            yield self._rejects
+        self._records, self._queries, self._rejects, self._chars = {}, {}, Rejects(), 0
 
     def end(self) -> Iterator[Rows | Rejects]:
         """The last rows, and what was left out."""
-        for reason, (count, number, what) in sorted(self._left_out.items()):
-            self.rejects.add(int(number), reason, f"{count} left out, the first: {what}")
+        for reason, told in sorted(self._left_out.items()):
+            self.set_aside(told.number, reason, f"{told.count} left out, the first: {told.what}")
         yield from self.rows()
 
     def _count(self, number: int, seconds: int, message: Message, client: bytes) -> None:
@@ -225,7 +239,7 @@ class Lookups:
     ) -> Rows:
         for row, why in enumerate(reason.to_pylist() if reason.null_count < len(reason) else ()):
             if why is not None:
-                self.rejects.add(numbers[row].as_py(), why, shown[row])
+                self.set_aside(numbers[row].as_py(), why, shown[row])
         table = table.append_column("source", pa.repeat(pa.scalar(self._said_by), len(table)))
         return Rows(name, table.filter(pc.is_null(reason)))
 
@@ -233,3 +247,7 @@ class Lookups:
 def _address(packed: bytes) -> str:
     """The text of an address of 4 or 16 octets."""
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def _shown(wire: bytes) -> str:
+    return f"{len(wire)} octets: {wire[:SHOWN_OCTETS].hex()}"

@@ -65,12 +65,11 @@ class Packets:
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
-        self._fragments = Fragments(lookups.rejects)
-        self._streams = Streams(lookups.rejects)
+        self._fragments = Fragments(lookups.set_aside)
+        self._streams = Streams(lookups.set_aside)
 
     def take(self, packet: Packet) -> Iterator[Datagram]:
         """Messages of one packet; mostly one, over TCP any number."""
-        self._fragments.rejects = self._streams.rejects = self._lookups.rejects
         try:
             ip = _ip(packet.data, _network(packet.link, packet.data))
             payload = None if ip is None else self._payload(packet, ip)
@@ -80,11 +79,10 @@ class Packets:
                 self._lookups.leave_out("not_dns", packet.number, "a packet that is not IP")
         except IndexError:  # a header that ends before its fields do
             cut = "packet_cut_short" if packet.cut else "bad_packet"
-            self._lookups.rejects.add(packet.number, cut, f"{len(packet.data)} octets")
+            self._lookups.set_aside(packet.number, cut, f"{len(packet.data)} octets")
 
     def finish(self) -> None:
         """The file is over."""
-        self._fragments.rejects = self._streams.rejects = self._lookups.rejects
         self._fragments.finish()
         self._streams.finish()
 
@@ -111,14 +109,14 @@ class Packets:
                 sequence = int.from_bytes(payload[4:8])
                 found = self._streams.add(packet.number, key, sequence, payload[13], data)
             else:
-                self._lookups.rejects.add(packet.number, "packet_cut_short", f"{len(data)} octets captured")
+                self._lookups.set_aside(packet.number, "packet_cut_short", f"{len(data)} octets captured")
         else:
             length = payload[4] << 8 | payload[5] or len(payload)
             if ip.whole and 8 <= length <= len(payload):
                 found = [payload[8:length]]
             else:
                 reason = "bad_udp_length" if ip.whole else "packet_cut_short"
-                self._lookups.rejects.add(packet.number, reason, f"{length} octets, {len(payload)} captured")
+                self._lookups.set_aside(packet.number, reason, f"{length} octets, {len(payload)} captured")
         for wire in found:
             yield Datagram(packet.number, packet.seconds, ip.source, ports[0], ip.target, ports[1], wire)
 

@@ -109,7 +109,7 @@ def _take(message_of: Datagram, lookups: Lookups, talks: Recent[bool]) -> None:
     key = (target, target_port, source, *question)
     alone = (target, source) not in talks
     if not lookups.asked(number, seconds, message, target, key, alone=alone, counts=asks):
-        lookups.rejects.add(number, "unsolicited_response", message.qname)
+        lookups.set_aside(number, "unsolicited_response", message.qname)
         return
     lookups.response(number, seconds, message, recursive=asks and bool(message.flags & RA))
 
@@ -167,18 +167,18 @@ def _packet(
 ) -> Packet | None:
     """A packet of a block, None where it is set aside."""
     if kind == _SIMPLE_PACKET:
-        lookups.rejects.add(number, "no_date", "a simple packet block, which has no time")
+        lookups.set_aside(number, "no_date", "a simple packet block, which has no time")
         return None
     try:
         layout = f"{order}IIIII" if kind == _PACKET else f"{order}HxxIIII"
         at, high, low, captured, length = struct.unpack_from(layout, body)
         interface = interfaces[at]
     except (struct.error, IndexError):
-        lookups.rejects.add(number, "bad_packet_block", f"{len(body)} octets")
+        lookups.set_aside(number, "bad_packet_block", f"{len(body)} octets")
         return None
     data = body[20 : 20 + captured]
     if len(data) < captured:
-        lookups.rejects.add(number, "bad_packet_block", f"{len(data)} of {captured} octets")
+        lookups.set_aside(number, "bad_packet_block", f"{len(data)} of {captured} octets")
         return None
     if interface.link not in LINKS:
         lookups.leave_out("unsupported_link_type", number, f"link type {interface.link}")

@@ -8,10 +8,8 @@ attack or a fault, and their datagram is dropped whole (RFC 5722, here for IPv4 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-
-from mithra.observe.source import Rejects
 
 __all__ = ["FIN", "RST", "SYN", "Fragments", "Streams"]
 
@@ -24,6 +22,8 @@ MAX_HELD_SEGMENTS = 256  # of one stream, behind a gap
 MAX_DATAGRAM_OCTETS = 65_535
 
 _SEQUENCE = 1 << 32
+
+SetAside = Callable[[int, str, str], None]  # packet, reason, what to show
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class _Datagram:
 class Fragments:
     """Fragments by datagram. `wanted` says of a payload's beginning whether it is worth keeping."""
 
-    def __init__(self, rejects: Rejects) -> None:
-        self.rejects = rejects
+    def __init__(self, set_aside: SetAside) -> None:
+        self._set_aside = set_aside
         self._datagrams: OrderedDict[Hashable, _Datagram] = OrderedDict()
         self._held = 0
 
@@ -105,7 +105,7 @@ class Fragments:
 
     def _drop(self, datagram: _Datagram, reason: str | None) -> None:
         if reason is not None and not datagram.dropped:
-            self.rejects.add(datagram.number, reason, f"{len(datagram.parts)} fragments")
+            self._set_aside(datagram.number, reason, f"{len(datagram.parts)} fragments")
         self._held -= datagram.size
         datagram.parts, datagram.size, datagram.dropped = {}, 0, True
 
@@ -125,8 +125,8 @@ class _Stream:
 class Streams:
     """One direction of each TCP connection, as DNS messages with two octets of length (RFC 1035, 4.2.2)."""
 
-    def __init__(self, rejects: Rejects) -> None:
-        self.rejects = rejects
+    def __init__(self, set_aside: SetAside) -> None:
+        self._set_aside = set_aside
         self._streams: OrderedDict[Hashable, _Stream] = OrderedDict()
         self._held = 0
 
@@ -218,7 +218,7 @@ class Streams:
     def _close(self, stream: _Stream) -> None:
         """No more of it; its tail is kept in mind only so that what is sent again is not read again."""
         if stream.held:
-            self.rejects.add(stream.number, "stream_incomplete", f"{stream.held} octets without their rest")
+            self._set_aside(stream.number, "stream_incomplete", f"{stream.held} octets without their rest")
         self._held -= stream.held
         stream.closed, stream.held = True, 0
         stream.buffer, stream.ahead = bytearray(), {}

@@ -142,7 +142,7 @@ def _under(name: str, zone: str) -> bool:
     return name == zone or zone == "." or name.endswith(f".{zone}")
 
 
-@functools.lru_cache(1 << 16)
+@functools.lru_cache(1 << 15)
 def _edge(name: str) -> str:
     """The eTLD+1, or the name itself where it is a public suffix."""
     return _suffixes().privatesuffix(name) or name
