@@ -22,6 +22,7 @@ __all__ = [
     "BadMessageError",
     "Message",
     "Record",
+    "is_lookup",
     "name_at",
     "parse_message",
     "rdata_text",
@@ -30,7 +31,7 @@ __all__ = [
 
 IN = 1
 A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNAME, OPT = 1, 2, 5, 6, 12, 15, 28, 33, 39, 41
-QR, TC, RD, RA = 0x8000, 0x0200, 0x0100, 0x0080
+QR, TC, RD, RA, RESERVED = 0x8000, 0x0200, 0x0100, 0x0080, 0x0040
 MAX_NAME_OCTETS = 255
 MAX_POINTERS = 127  # as many as a name can have labels
 
@@ -68,6 +69,7 @@ class Message(NamedTuple):
     answer: list[Record]
     authority: list[Record]
     additional: list[Record]
+    end: int  # octets read
 
     @property
     def opcode(self) -> int:
@@ -111,7 +113,24 @@ def parse_message(wire: bytes) -> Message:
         raise BadMessageError("message_cut_short") from error
     if at > len(wire):
         raise BadMessageError("message_cut_short")
-    return Message(wire, ident, flags, questions, qname, qtype, qclass, *sections)
+    answer, authority, additional = sections
+    return Message(wire, ident, flags, questions, qname, qtype, qclass, answer, authority, additional, at)
+
+
+def is_lookup(wire: bytes) -> bool:
+    """Whether octets of unknown kind are a whole query or response of class IN, and nothing else.
+
+    Names under `local` are those of multicast DNS (RFC 6762).
+    """
+    try:
+        message = parse_message(wire)
+    except BadMessageError:
+        return False
+    if message.opcode or message.flags & RESERVED or message.qclass != IN or message.questions != 1:
+        return False
+    if not message.flags & QR and (message.answer or message.authority or message.flags & (TC | 15)):
+        return False
+    return message.end == len(wire) and not f".{message.qname}".endswith(".local")
 
 
 def name_at(wire: bytes, at: int, known: dict[int, str]) -> tuple[str, int]:

@@ -1,7 +1,8 @@
-"""Captured packets to DNS messages: link layer, IP, UDP and TCP on port 53.
+"""Captured packets to DNS messages: link layer, IP, UDP and TCP.
 
-Links: Ethernet (VLAN tags too), raw IP, Linux cooked (SLL, SLL2), BSD loopback. mDNS, LLMNR and encrypted
-transports are other ports and not read.
+Links: Ethernet (VLAN tags too), raw IP, Linux cooked (SLL, SLL2), BSD loopback. What goes to and from port 53
+is DNS, over UDP also what reads as a lookup to its last octet, since resolvers behind others sit on any port.
+mDNS, LLMNR and NetBIOS, which speak of local networks in the same format, are not taken.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mithra.observe.readers.dnsmessage import is_lookup
 from mithra.observe.readers.lookups import Lookups
 from mithra.observe.readers.reassembly import Fragments, Streams
 
@@ -16,6 +18,7 @@ __all__ = ["LINKS", "Datagram", "Packet", "Packets"]
 
 DNS_PORT = 53
 TCP, UDP = 6, 17
+ALIKE_PORTS = {137, 5355}  # NetBIOS names, LLMNR
 
 NULL, ETHERNET, LOOP, SLL, SLL2 = 0, 1, 108, 113, 276
 RAW = {12, 14, 101, 228, 229}  # 12 and 14 as BSDs number it
@@ -98,7 +101,7 @@ class Packets:
 
     def _messages(self, packet: Packet, ip: _Ip, payload: bytes) -> Iterator[Datagram]:
         ports = _ports(payload) if ip.protocol in {TCP, UDP} else (0, 0)
-        if DNS_PORT not in ports:
+        if DNS_PORT not in ports and not _elsewhere(ip, ports, payload):
             self._lookups.leave_out("not_dns", packet.number, f"IP protocol {ip.protocol}, ports {ports}")
             return
         found: list[bytes] = []
@@ -119,6 +122,14 @@ class Packets:
                 self._lookups.set_aside(packet.number, reason, f"{length} octets, {len(payload)} captured")
         for wire in found:
             yield Datagram(packet.number, packet.seconds, ip.source, ports[0], ip.target, ports[1], wire)
+
+
+def _elsewhere(ip: _Ip, ports: tuple[int, int], payload: bytes) -> bool:
+    """Whether a datagram off port 53 is a lookup all the same."""
+    if ip.protocol != UDP or not ip.whole or payload[12:14] != b"\0\1" or not ALIKE_PORTS.isdisjoint(ports):
+        return False
+    multicast = ip.target[0] == 0xFF if len(ip.target) == 16 else ip.target[0] >> 4 == 0xE
+    return not multicast and is_lookup(payload[8:])
 
 
 def _network(link: int, data: bytes) -> int | None:

@@ -1,9 +1,10 @@
-"""DNS in packet captures: classic pcap and pcapng (draft-ietf-opsawg-pcap, -pcapng), from port 53.
+"""DNS in packet captures: classic pcap and pcapng (draft-ietf-opsawg-pcap, -pcapng).
 
-A response counts only if its query was captured, unless nothing that its client asks of this server is
-captured, as at sensors that see one direction only. Rows of queries come from lookups that ask for recursion:
-what a resolver asks name servers in turn is told in rejects as `iterative_query`. Of a response, responses.py
-says what is kept. A file that ends inside a packet is refused whole: its rest may yet come.
+A response counts only if its query was captured. Where nothing that its client asks of this server is
+captured, as at sensors that see one direction only, it counts by itself if it comes from port 53. Rows of
+queries come from lookups that ask for recursion: what a resolver asks name servers in turn is told in rejects
+as `iterative_query`. Of a response, responses.py says what is kept. A file that ends inside a packet is
+refused whole: its rest may yet come.
 """
 
 from __future__ import annotations
@@ -93,8 +94,9 @@ def _take(message_of: Datagram, lookups: Lookups, talks: Recent[bool]) -> None:
         return
     asks = bool(message.flags & RD)
     question = (asks, message.id, message.qname, message.qtype)
+    known = DNS_PORT in (source_port, target_port)
     if not message.flags & QR:
-        if target_port != DNS_PORT:
+        if known and target_port != DNS_PORT:
             lookups.leave_out("query_to_other_port", number, message.qname)
             return
         if not asks:
@@ -103,11 +105,11 @@ def _take(message_of: Datagram, lookups: Lookups, talks: Recent[bool]) -> None:
             talks.put((source, target), True)
         lookups.query(number, seconds, message, source, (source, source_port, target, *question), asks)
         return
-    if source_port != DNS_PORT:
+    if known and source_port != DNS_PORT:
         lookups.leave_out("response_from_other_port", number, message.qname)
         return
     key = (target, target_port, source, *question)
-    alone = (target, source) not in talks
+    alone = known and (target, source) not in talks
     if not lookups.asked(number, seconds, message, target, key, alone=alone, counts=asks):
         lookups.set_aside(number, "unsolicited_response", message.qname)
         return

@@ -379,6 +379,37 @@ def test_a_lookup_counts_once(read):
     assert queries(read(pcap(*twice))) == [("www.example.com", HASH, 2)]
 
 
+def test_resolvers_on_other_ports(read):
+    for port in (5335, 5353, 1053):
+        packets = [ipv4(udp(QUERY, target=port)), ipv4(udp(RESPONSE, port, 40000), SERVER, CLIENT)]
+        got = read(pcap(*packets))
+        assert (rows(got), queries(got), got.rejects) == (ONE, LOOKUP, [])
+        assert read(pcap(*packets[1:])).rejects == [(1, "unsolicited_response")]
+
+
+def test_what_only_looks_like_dns(read):
+    local = asked("printer.local").to_wire()
+    cases = [
+        ipv4(udp(QUERY, 5353, 5353), target="224.0.0.251"),
+        ipv6(udp(QUERY, 5353, 5353), target="ff02::fb"),
+        ipv4(udp(local, 40000, 5353)),
+        ipv4(udp(QUERY, 137, 137)),
+        ipv4(udp(QUERY, 40000, 5355)),
+        ipv4(udp(QUERY + b"\0", target=5335)),
+        ipv4(udp(QUERY[:2] + b"\1\x40" + QUERY[4:], target=5335)),
+        ipv4(udp(QUERY[:2] + b"\x29\0" + QUERY[4:], target=5335)),
+        ipv4(udp(QUERY[:2] + b"\1\3" + QUERY[4:], target=5335)),
+        ipv4(udp(QUERY[:-1] + b"\3", target=5335)),
+        ipv4(udp(QUERY[:-2], target=5335)),
+        ipv4(udp(RESPONSE[:2] + b"\1\0" + RESPONSE[4:], target=5335)),
+        ipv4(b"\x12\x34" + bytes(10) + b"\0\1" + bytes(30), protocol=17),
+    ]
+    for case in cases:
+        got = read(pcap(case))
+        assert got.rejects == [(1, "not_dns")]
+        assert not got.tables
+
+
 def test_what_a_resolver_asks_is_no_query_of_a_client(read):
     query = asked(rd=False)
     response = answered("www.example.com. 300 A 203.0.113.9", query=query, ra=False)
