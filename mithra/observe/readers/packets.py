@@ -163,6 +163,8 @@ def _ip(data: bytes, at: int | None) -> _Ip | None:
 
 def _ipv4(data: bytes, at: int) -> _Ip:
     header = (data[at] & 15) * 4
+    if header < 20:
+        raise IndexError("an IPv4 header without its addresses")
     end = at + (data[at + 2] << 8 | data[at + 3])
     if end == at:  # left to the network card, which cuts the packet into segments
         end = len(data)

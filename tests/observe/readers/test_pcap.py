@@ -453,6 +453,7 @@ def test_one_reject_for_one_bad_message(read):
             lies,
             (query_packet(), 0),
             b"\x45\0",
+            b"\x42" + query_packet()[1:],
             query_packet(),
         )
     )
@@ -465,6 +466,7 @@ def test_one_reject_for_one_bad_message(read):
         (6, "bad_udp_length"),
         (7, "date_not_after_1970"),
         (8, "bad_packet"),
+        (9, "bad_packet"),
     ]
     assert queries(got) == LOOKUP
 
