@@ -4,14 +4,16 @@ mark of their own first, tables by their header next, and plain lists last."""
 from __future__ import annotations
 
 from mithra.observe.readers import (
+    bind,
     blocklists,
+    dnsmasq,
     feeds,
     generic,
     networks,
     pdns,
     popularity,
-    querylog,
     rdap,
+    unbound,
     zone,
 )
 from mithra.observe.source import Reader
@@ -21,7 +23,9 @@ __all__ = ["READERS"]
 READERS: list[Reader] = [
     *pdns.READERS,
     *rdap.READERS,
-    *querylog.READERS,
+    *bind.READERS,
+    *unbound.READERS,
+    *dnsmasq.READERS,
     *popularity.READERS,
     *networks.READERS,
     *generic.READERS,
