@@ -13,6 +13,7 @@ from mithra.observe.readers import (
     pdns,
     popularity,
     rdap,
+    route53,
     unbound,
     zone,
 )
@@ -23,6 +24,7 @@ __all__ = ["READERS"]
 READERS: list[Reader] = [
     *pdns.READERS,
     *rdap.READERS,
+    *route53.READERS,
     *bind.READERS,
     *unbound.READERS,
     *dnsmasq.READERS,
