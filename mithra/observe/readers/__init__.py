@@ -15,6 +15,7 @@ from mithra.observe.readers import (
     rdap,
     route53,
     unbound,
+    windowsdns,
     zone,
 )
 from mithra.observe.source import Reader
@@ -28,6 +29,7 @@ READERS: list[Reader] = [
     *bind.READERS,
     *unbound.READERS,
     *dnsmasq.READERS,
+    *windowsdns.READERS,
     *popularity.READERS,
     *networks.READERS,
     *generic.READERS,
