@@ -4,16 +4,20 @@ mark of their own first, tables by their header next, and plain lists last."""
 from __future__ import annotations
 
 from mithra.observe.readers import (
+    bind,
     blocklists,
     dnstap,
+    dnsmasq,
     feeds,
     generic,
     networks,
     pcap,
     pdns,
     popularity,
-    querylog,
     rdap,
+    route53,
+    unbound,
+    windowsdns,
     zone,
 )
 from mithra.observe.source import Reader
@@ -25,7 +29,11 @@ READERS: list[Reader] = [
     *dnstap.READERS,
     *pdns.READERS,
     *rdap.READERS,
-    *querylog.READERS,
+    *route53.READERS,
+    *bind.READERS,
+    *unbound.READERS,
+    *dnsmasq.READERS,
+    *windowsdns.READERS,
     *popularity.READERS,
     *networks.READERS,
     *generic.READERS,
