@@ -30,6 +30,7 @@ WARNING_LIST = "misp-warninglist:"
 RANK = ("rank", "globalrank", "global_rank", "position", "popularity_rank")
 NAME = ("domain", "root_domain", "name", "site", "host", "hostname", "fqdn", "origin", "url")
 DAY = ("day", "date")
+MAX_RANK_DIGITS = 18
 
 _WARNING_LIST = re.compile(rb'^\s*\{.*?"list"\s*:\s*\[\s*(?:"|\])', re.DOTALL)
 _RANKED_NAME = re.compile(r"(?:https?://)?(?:[\w-]+\.)*[\w-]+\.?", re.ASCII)
@@ -64,8 +65,8 @@ def read_ranks(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             batch.numbers,
             [host_of_url(row[name]) for row in batch.cells],
             [
-                int(row[rank]) if row[rank].strip().isdecimal() and len(row[rank]) < 18 else None
-                for row in batch.cells
+                int(text) if text.isdecimal() and len(text) < MAX_RANK_DIGITS else None
+                for text in (row[rank].strip() for row in batch.cells)
             ],
             days,
             batch.rejects,
