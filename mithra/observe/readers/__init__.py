@@ -12,6 +12,7 @@ from mithra.observe.readers import (
     popularity,
     querylog,
     rdap,
+    rpz,
     zone,
 )
 from mithra.observe.source import Reader
@@ -26,6 +27,7 @@ READERS: list[Reader] = [
     *networks.READERS,
     *generic.READERS,
     *feeds.READERS,
+    *rpz.READERS,
     *zone.READERS,
     *blocklists.READERS,
 ]
