@@ -7,12 +7,14 @@ from mithra.observe.readers import (
     blocklists,
     feeds,
     generic,
+    misp,
     networks,
     pdns,
     popularity,
     querylog,
     rdap,
     rpz,
+    stix,
     zone,
 )
 from mithra.observe.source import Reader
@@ -22,6 +24,8 @@ __all__ = ["READERS"]
 READERS: list[Reader] = [
     *pdns.READERS,
     *rdap.READERS,
+    *stix.READERS,
+    *misp.READERS,
     *querylog.READERS,
     *popularity.READERS,
     *networks.READERS,
