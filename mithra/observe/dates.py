@@ -32,8 +32,8 @@ _UTC_WORD = re.compile(r"\s*\(?\b(UTC|GMT|Z)\b\)?\s*")
 _COMMENT = re.compile(r"^\s*[#!;/]+")
 _HEADER = re.compile(
     r"""^[\s#!;/*]*(?:(?:list[ ])?last[ _-]?(?:modified|updated?|changed?)(?:[ ](?:on|at))?|
-        updated?(?:[ _]at)?|modified|date|timestamp|(?:generated|compiled)(?:[ _](?:on|at))?|generation[ ](?:time|date)|
-        time[ ]?updated|exported|export[ ]date)
+        updated?(?:[ _]at)?|modified|date|timestamp|(?:generated|compiled)(?:[ _](?:on|at))?|
+        generation[ ](?:time|date)|time[ ]?updated|exported|export[ ]date)
         \s*(?:[:=]|\s(?=\d))\s*(?P<date>\S.*?)[\s#!;*]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
