@@ -166,7 +166,7 @@ class Source:
         """The last 128 KiB, unpacked."""
         tail = b""
         with self.open() as stream:
-            if not self.gzipped:
+            if stream.seekable():  # not packed
                 stream.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
             while chunk := stream.read(CHUNK_BYTES):
                 tail = (tail + chunk)[-TAIL_BYTES:]
@@ -192,7 +192,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. `version` goes up whenever the same bytes would give other rows."""
+    """One format. `version` goes up whenever the same bytes would give other rows.
+
+    `about` is one line for people, `example` a small file that the reader reads whole (text, or a function
+    that makes the bytes of a binary one), `fields` what it takes from a record, in the format's own words.
+    """
 
     name: str
     version: int
@@ -200,12 +204,20 @@ class Reader:
     sniff: Callable[[bytes], bool]  # on the first 64 KiB
     read: Callable[[Source, Options], Iterator[Rows | Rejects]]
     dated_by_name: bool = False  # a date in the file's name counts where nothing else states one
+    about: str = ""
+    example: str | Callable[[], bytes] = ""
+    fields: tuple[str, ...] = ()
     sniff_tail: Callable[[bytes], bool] = lambda tail: False  # on the last 128 KiB of what no head shows
 
     @property
     def id(self) -> str:
         """Name and version, as recorded with each ingest."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def example_bytes(self) -> bytes:
+        """The example as a file holds it."""
+        return self.example.encode() if isinstance(self.example, str) else self.example()
 
 
 class _Gunzip(io.RawIOBase):

@@ -88,7 +88,13 @@ def sniff_plain(sample: bytes) -> bool:
 
 
 def _reader(
-    name: str, version: int, sniff: Callable[[bytes], bool], cut: Callable[[int, str, Listed], None]
+    name: str,
+    version: int,
+    sniff: Callable[[bytes], bool],
+    cut: Callable[[int, str, Listed], None],
+    *,
+    about: str,
+    example: str,
 ) -> Reader:
     def read(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         date = date_of_file(source, options)
@@ -105,7 +111,8 @@ def _reader(
                 warned = True
             yield from label_rows(listed, source, options, date=date)
 
-    return Reader(name, version, ("labels",), sniff, read)
+    fields = ("host", "date in a comment at the head")
+    return Reader(name, version, ("labels",), sniff, read, about=about, example=example, fields=fields)
 
 
 def _cut_hosts(number: int, line: str, listed: Listed) -> None:
@@ -210,9 +217,44 @@ def _share(sample: bytes, comments: bytes, test: Callable[[bytes], bool]) -> flo
 
 
 READERS = [
-    _reader("abp", 1, sniff_abp, _cut_abp),
-    _reader("hosts", 2, sniff_hosts, _cut_hosts),
-    _reader("dnsmasq", 1, sniff_dnsmasq, _cut_dnsmasq),
-    _reader("unbound", 1, sniff_unbound, _cut_unbound),
-    _reader("plain", 2, sniff_plain, _cut_plain),
+    _reader(
+        "abp",
+        1,
+        sniff_abp,
+        _cut_abp,
+        about="Adblock rules that block whole hosts",
+        example="[Adblock Plus]\n! Last modified: 2026-06-01\n||bad.example^\n",
+    ),
+    _reader(
+        "hosts",
+        2,
+        sniff_hosts,
+        _cut_hosts,
+        about="hosts files that send names nowhere",
+        example="# Date: 2026-06-01\n0.0.0.0 bad.example\n",
+    ),
+    _reader(
+        "dnsmasq",
+        1,
+        sniff_dnsmasq,
+        _cut_dnsmasq,
+        about="dnsmasq directives that answer for whole domains",
+        example="# Date: 2026-06-01\naddress=/bad.example/0.0.0.0\n",
+    ),
+    _reader(
+        "unbound",
+        1,
+        sniff_unbound,
+        _cut_unbound,
+        about="unbound directives that answer for whole domains",
+        example='# Date: 2026-06-01\nlocal-zone: "bad.example" always_nxdomain\n',
+    ),
+    _reader(
+        "plain",
+        2,
+        sniff_plain,
+        _cut_plain,
+        about="one name or URL a line, with --verdict and, where the list holds no date, --known-at",
+        example="# Date: 2026-06-01\nbad.example\nhttps://worse.example/login\n",
+    ),
 ]

@@ -223,6 +223,24 @@ def _share(text: str) -> float | None:
 
 
 READERS = [
-    Reader("feed-csv", 2, ("labels",), sniff_feed, read_feed),
-    Reader("feed-json", 2, ("labels",), sniff_feed_json, read_feed_json),
+    Reader(
+        "feed-csv",
+        2,
+        ("labels",),
+        sniff_feed,
+        read_feed,
+        about="threat feeds as tables with a host or URL and a date: URLhaus, ThreatFox and others",
+        example="first_seen,url,threat\n2026-06-01 12:00:00,http://bad.example/x,malware_download\n",
+        fields=tuple(word for words in COLUMNS.values() for word in words),
+    ),
+    Reader(
+        "feed-json",
+        2,
+        ("labels",),
+        sniff_feed_json,
+        read_feed_json,
+        about="threat feeds as JSON objects with a host or URL and a date, in arrays or one a line",
+        example='[{"url":"https://bad.example/login","date":"2026-06-01","category":"phishing"}]\n',
+        fields=tuple(word for words in COLUMNS.values() for word in words),
+    ),
 ]

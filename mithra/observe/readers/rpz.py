@@ -101,4 +101,15 @@ def _refusal(name: str, kind: str, rdata: str) -> str | None:
     return None if target in BLOCKS else ACTIONS.get(target, "redirect_rule")
 
 
-READERS = [Reader("rpz", 1, ("labels",), sniff_rpz, read_rpz)]
+READERS = [
+    Reader(
+        "rpz",
+        1,
+        ("labels",),
+        sniff_rpz,
+        read_rpz,
+        about="response policy zones: the names whose rules block them",
+        example="; Last updated: 2026-06-01\n@ SOA rpz. admin.rpz. 1 60 60 60 60\nbad.example CNAME .\n",
+        fields=("owner", "CNAME, A and AAAA", "date in a comment"),
+    )
+]
