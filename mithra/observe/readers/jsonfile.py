@@ -15,13 +15,13 @@ from typing import Any
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["HALF_PAIR", "JsonRecords", "by_line", "first_record", "load", "loads", "records"]
+__all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
 
 MAX_DOCUMENT_BYTES = 1 << 28
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 _BOM = b"\xef\xbb\xbf"
-HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass
@@ -61,7 +61,7 @@ def records(source: Source) -> Iterator[JsonRecords]:
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
-    document = None if by_line(source.sample) else _document(source)
+    document = None if _by_line(source.sample) else _document(source)
     if document is None:
         yield from _lines(source)
         return
@@ -81,7 +81,7 @@ def loads(data: bytes) -> Any:
         RecursionError: nested too deep.
     """
     value = json.loads(data.removeprefix(_BOM))
-    if b"\\u" in data and HALF_PAIR.search(data):
+    if b"\\u" in data and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
 
@@ -116,7 +116,7 @@ def _document(source: Source) -> Any:
         raise
 
 
-def by_line(sample: bytes) -> bool:
+def _by_line(sample: bytes) -> bool:
     """Most of the first lines are whole objects, and there are two lines at least."""
     lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):

@@ -22,6 +22,7 @@ __all__ = ["objects"]
 
 MAX_ELEMENT_CHARS = 1 << 25
 RECORDS_PER_BATCH = 1 << 13  # many more objects alive, and the collector looks at them again and again
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(r'[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
 _AFTER_VALUE = set(" \t\r\n,]}:")
@@ -34,7 +35,7 @@ def objects(source: Source) -> Iterator[JsonRecords]:
     Raises:
         FormatError: not JSON, cut short, or with one element of over 33 million characters.
     """
-    if jsonfile.by_line(source.sample):
+    if _by_line(source.sample):
         yield from jsonfile.records(source)
         return
     batch, number = JsonRecords(), 0
@@ -119,10 +120,22 @@ class _Window:
 
     def _more(self) -> bool:
         chunk = self._stream.read(CHUNK_BYTES)
-        self.half_pairs = self.half_pairs or bool(b"\\u" in chunk and jsonfile.HALF_PAIR.search(chunk))
+        self.half_pairs = self.half_pairs or bool(b"\\u" in chunk and _HALF_PAIR.search(chunk))
         self._text = self._text[self._at :] + self._decoder.decode(chunk, final=not chunk)
         self._at = 0
         return bool(chunk)
+
+
+def _by_line(sample: bytes) -> bool:
+    """The first line is an object, and another begins after it."""
+    first, _, rest = sample.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    if not first.startswith(b"{") or not rest.lstrip().startswith(b"{"):
+        return False
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _elements(window: _Window) -> Iterator[Any]:

@@ -27,23 +27,29 @@ ENDING_SIGHTINGS = {"1", "2"}  # false positive, expiration
 # Namespaces of tags that tell how an event may be used, and not what it is about.
 HANDLING_TAGS = {"tlp", "pap", "type", "osint", "admiralty-scale", "estimative-language", "workflow"}
 
-_EVENT = re.compile(rb'^\s*(?:\{\s*"response"\s*:\s*)?[\[{]?\s*\{?\s*"(?:Event|Attribute)"\s*:\s*[\[{]')
+_WRAPPED = re.compile(rb'\s*(?:\[\s*\{|\{\s*"response"\s*:\s*[\[{]|\{\s*"Event"\s*:)')
 _MANIFEST = re.compile(rb'^\s*\{\s*"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"\s*:\s*\{')
 
 
-def sniff_event(sample: bytes) -> bool:
-    """A JSON object `Event`, in an object, an array or a `response`; or `Attribute`s in a `response`."""
-    return bool(_EVENT.match(sample.removeprefix(b"\xef\xbb\xbf")))
+def sniff_misp(sample: bytes) -> bool:
+    """JSON with `Event` or `Attribute`, and `to_ids` or `threat_level_id`; or a feed's manifest."""
+    text = sample.removeprefix(b"\xef\xbb\xbf").lstrip()
+    named = b'"Event"' in text or b'"Attribute"' in text
+    said = named and (b'"to_ids"' in text or b'"threat_level_id"' in text)
+    return (text[:1] in {b"{", b"["} and said) or bool(_MANIFEST.match(text) and b'"info"' in text)
 
 
-def read_event(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Labels of events.
+def read_misp(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Labels of events. A manifest holds none: it lists the events, which are files of their own beside it.
 
     Raises:
         FormatError: not JSON, or no event in it.
     """
+    if _MANIFEST.match(source.sample.removeprefix(b"\xef\xbb\xbf")):
+        jsonfile.load(source)
+        return
     file_date, number = date_of_file(source, options), 0
-    for batch in jsonstream.objects(source):
+    for batch in _documents(source):
         listed = Listed(urls=True, rejects=batch.rejects)
         for item in batch.values:
             item = item.get("response", item)
@@ -56,15 +62,14 @@ def read_event(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         yield from label_rows(listed, source, options, date=file_date)
 
 
-def sniff_manifest(sample: bytes) -> bool:
-    """A JSON object of events' summaries under their UUIDs."""
-    return bool(_MANIFEST.match(sample.removeprefix(b"\xef\xbb\xbf"))) and b'"info"' in sample
-
-
-def read_manifest(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Nothing: a feed's manifest lists its events, which are files of their own beside it."""
-    jsonfile.load(source)
-    yield Rejects()
+def _documents(source: Source) -> Iterator[jsonfile.JsonRecords]:
+    """Events as they are wrapped; an event by itself is read whole, as its attributes stand in arrays too."""
+    if _WRAPPED.match(source.sample.removeprefix(b"\xef\xbb\xbf")):
+        yield from jsonstream.objects(source)
+        return
+    batch = jsonfile.JsonRecords()
+    batch.add(1, jsonfile.load(source))
+    yield batch
 
 
 def _attributes(event: dict[str, Any]) -> Iterator[Any]:
@@ -142,7 +147,30 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+_EXAMPLE = (
+    '{"Event":{"info":"Phishing","date":"2026-06-01","timestamp":"1780315200","threat_level_id":"3",'
+    '"Orgc":{"name":"Example"},"Attribute":[{"type":"domain","value":"bad.example","to_ids":true,'
+    '"timestamp":"1780315200","Tag":[{"name":"phishing"}]}]}}\n'
+)
 READERS = [
-    Reader("misp", 1, ("labels",), sniff_event, read_event),
-    Reader("misp-manifest", 1, (), sniff_manifest, read_manifest),
+    Reader(
+        "misp",
+        1,
+        ("labels",),
+        sniff_misp,
+        read_misp,
+        about="MISP events, of a feed (whose manifest is passed over) or as an instance exports them",
+        example=_EXAMPLE,
+        fields=(
+            "type",
+            "value",
+            "to_ids",
+            "timestamp",
+            "deleted",
+            "warnings",
+            "Tag",
+            "Sighting",
+            "Orgc.name",
+        ),
+    )
 ]

@@ -22,7 +22,9 @@ from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 __all__ = ["READERS", "hosts_of_pattern"]
 
 NOT_MALICIOUS = {"benign", "anomalous-activity", "anonymization", "unknown"}  # indicator-type-ov
+MISP = "misp:"  # labels in which MISP writes down its own fields
 MALICIOUS = "malicious-activity"
+RESOLVES = "domain-name:resolves_to_refs"  # the same name and what it led to: AND joins both
 HOST_PATHS = {"domain-name:value", "url:value"}
 ADDRESS_PATHS = {"ipv4-addr:value", "ipv6-addr:value"}
 OBSERVED = {"domain-name", "url"}
@@ -39,11 +41,12 @@ _TOKEN = re.compile(
 
 # A pattern's tokens as letters, in which its subset is a regular language but for nesting.
 _LETTERS = {
-    "path": "p", "string": "v", "literal": "v", "OR": "o", "IN": "i", "=": "e", "==": "e",
+    "path": "p", "AND": "a", "string": "v", "literal": "v", "OR": "o", "IN": "i", "=": "e", "==": "e",
     "(": "(", ")": ")", "[": "[", "]": "]", ",": ",",
 }  # fmt: skip
 _COMPARISON = re.compile(r"pev|pi\(v(?:,v)*\)")
-_ALTERNATIVES = re.compile(r"\(c\)|c(?:oc)+")
+_ADDRESSES = re.compile(r"rev|ri\(v(?:,v)*\)")
+_ALTERNATIVES = re.compile(r"\(c\)|c(?:oc)+|car|rac")
 _SEVERAL = re.compile(r"\[c\]|\(b\)|b(?:ob)+")
 
 
@@ -82,13 +85,15 @@ def hosts_of_pattern(pattern: str) -> list[str] | str:
     tokens = _tokens(pattern)
     if tokens is None:
         return "bad_pattern"
-    form = _COMPARISON.sub(
-        "c", "".join(_LETTERS.get(kind) or _LETTERS.get(text, "x") for kind, text in tokens)
+    letters = "".join(
+        "r" if text.startswith(RESOLVES) else _LETTERS.get(kind) or _LETTERS.get(text, "x")
+        for kind, text in tokens
     )
+    form = _ADDRESSES.sub("r", _COMPARISON.sub("c", letters))
     while (shorter := _SEVERAL.sub("b", _ALTERNATIVES.sub("c", form))) != form:
         form = shorter
     if form != "b":
-        return "conditional_pattern" if "x" in form else "bad_pattern"
+        return "conditional_pattern" if set(form) & set("xar") else "bad_pattern"
     hosts, paths, path = list[str](), set[str](), ""
     for kind, text in tokens:
         if kind == "path":
@@ -102,7 +107,7 @@ def hosts_of_pattern(pattern: str) -> list[str] | str:
 
 
 def _indicator(listed: Listed, number: int, value: dict[str, Any], authors: dict[str, str]) -> None:
-    types = {str(word).lower() for word in _list(value.get("indicator_types"))}
+    types = {str(word).lower() for word in _list(value.get("indicator_types") or value.get("labels"))}
     pattern = value.get("pattern")
     if str(value.get("pattern_type", "stix")).lower() != "stix":
         found: list[str] | str = "not_a_stix_pattern"
@@ -130,8 +135,9 @@ def _indicator(listed: Listed, number: int, value: dict[str, Any], authors: dict
 
 def _category(types: set[str], value: dict[str, Any]) -> str | None:
     """Labels and types, without the one that all have, unless there is nothing else."""
-    words = [str(word) for word in _list(value.get("labels"))] + sorted(types & {COMPROMISED})
-    words = words or sorted(types)
+    labels = [str(word) for word in _list(value.get("labels"))]
+    words = [word for word in labels if not word.startswith(MISP)] + sorted(types & {COMPROMISED})
+    words = words or sorted(word for word in types if not word.startswith(MISP))
     return joined([word for word in words if word != MALICIOUS] or words)
 
 
@@ -161,4 +167,31 @@ def _share(percent: Any) -> float | None:
     return percent / 100 if number and 0 <= percent <= 100 else None
 
 
-READERS = [Reader("stix", 1, ("labels",), sniff_stix, read_stix)]
+_EXAMPLE = (
+    '{"type":"bundle","id":"bundle--3b1a3c4e-0680-4097-928b-98940548c105","objects":[{"type":"indicator",'
+    '"id":"indicator--19dbf62a-d916-46f7-8d00-f8737075f7d1","spec_version":"2.1","created":"2026-06-01T12:00:00Z",'
+    '"modified":"2026-06-01T12:00:00Z","valid_from":"2026-06-01T12:00:00Z","indicator_types":["malicious-activity"],'
+    '"pattern_type":"stix","pattern":"[domain-name:value = \'bad.example\']"}]}\n'
+)
+READERS = [
+    Reader(
+        "stix",
+        1,
+        ("labels",),
+        sniff_stix,
+        read_stix,
+        about="STIX 2.1 bundles: names and URLs of indicators",
+        example=_EXAMPLE,
+        fields=(
+            "pattern",
+            "created",
+            "valid_from",
+            "valid_until",
+            "revoked",
+            "confidence",
+            "indicator_types",
+            "labels",
+            "created_by_ref",
+        ),
+    )
+]

@@ -44,6 +44,13 @@ def test_an_object_without_arrays_of_objects_is_the_record(tmp_path):
     assert collect(tmp_path / "x", "{}") == ([{}], [])
 
 
+def test_lines(tmp_path):
+    assert collect(tmp_path / "x", '{"a": [{"b": 1}]}\n{"c": 2}\nx\n') == (
+        [{"a": [{"b": 1}]}, {"c": 2}],
+        [(3, "not_json")],
+    )
+
+
 def test_a_control_character_is_left_to_the_record(tmp_path):
     assert collect(tmp_path / "x", '[{"a": "b\0"}]') == ([{"a": "b\0"}], [])
 

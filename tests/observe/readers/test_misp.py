@@ -93,6 +93,8 @@ def test_sightings_of_expiry_end_a_label(read):
     [
         {"response": [{"Event": event(attribute())}, {"Event": event()}]},
         [{"Event": event(attribute())}],
+        event(attribute()),
+        {"Attribute": [attribute()], "Galaxy": [{"name": "x"}], "Orgc": {"name": "Team"}, "info": "x"},
         {"response": {"Attribute": [attribute(Event={"info": "x", "Orgc": {"name": "Team"}})]}},
     ],
 )
@@ -107,7 +109,7 @@ def test_a_manifest_holds_no_names(read):
         {"2e035642-c558-5019-89f2-bc7bdf8b34ce": {"info": "x", "date": "2026-01-01", "Tag": []}}
     )
     got = read(text)
-    assert (got.reader, dict(got.tables), got.rejects) == ("misp-manifest", {}, [])
+    assert (got.reader, dict(got.tables), got.rejects) == ("misp", {}, [])
 
 
 @pytest.mark.parametrize("text", ['{"Event": [1]}', '{"response": [3]}', '{"Event": {"info": "x"'])

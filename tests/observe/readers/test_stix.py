@@ -88,6 +88,7 @@ def test_revoked_means_ended(read):
         ({"indicator_types": ["compromised"], "labels": ["phishing"]}, "phishing,compromised"),
         ({"indicator_types": ["malicious-activity"]}, "malicious-activity"),
         ({"labels": ["malicious-activity", "c2"]}, "c2"),
+        ({"labels": ['misp:type="domain"', 'misp:to_ids="True"']}, None),
         ({}, None),
     ],
 )
@@ -99,6 +100,7 @@ def test_category(read, fields, category):
     ("fields", "reason"),
     [
         ({"indicator_types": ["benign"]}, "not_called_malicious"),
+        ({"labels": ["anomalous-activity"]}, "not_called_malicious"),  # as STIX 2.0 has it
         ({"pattern_type": "snort"}, "not_a_stix_pattern"),
         ({"pattern": None}, "no_pattern"),
         ({"pattern": "[domain-name:value"}, "bad_pattern"),
@@ -117,6 +119,7 @@ def test_what_is_no_label(read, fields, reason):
         ("[domain-name:value='a']", ["a"]),
         ("[ (domain-name:value = 'a' OR domain-name:value IN ('b', 'c')) ]", ["a", "b", "c"]),
         ("([url:value = 'a'] OR [url:value = 'b\\'c\\\\d'])", ["a", "b'c\\d"]),
+        ("[domain-name:value = 'a' AND domain-name:resolves_to_refs[*].value = '192.0.2.1']", ["a"]),
         ("[domain-name:value = 'a' OR x-thing:'odd key'[*].size = 3]", ["a"]),
     ],
 )
@@ -143,6 +146,7 @@ def test_patterns_that_need_more_than_the_name(pattern):
 
 
 PIECES = [
+    "domain-name:resolves_to_refs[*].value",
     "[",
     "]",
     "(",
