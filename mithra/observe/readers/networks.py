@@ -21,7 +21,7 @@ from mithra.observe.readers.labels import date_of_file
 from mithra.observe.records import date_reason, seconds_to_time
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
-__all__ = ["ASN", "ORGANISATION", "READERS", "Network", "Unrouted", "asn_number", "network_rows"]
+__all__ = ["ASN", "ORGANISATION", "READERS", "Unrouted", "asn_number", "network_rows"]
 
 START = (
     "start",
@@ -89,7 +89,16 @@ def read_networks(source: Source, options: Options) -> Iterator[Rows | Rejects]:
                 batch.rejects.add(number, row, raw)
             else:
                 kept.append(row)
-        yield network_rows(kept, day, source, options)
+        start, end, asn, organisation = zip(*kept, strict=True) if kept else ((), (), (), ())
+        yield network_rows(
+            pa.array(start, pa.binary(16)),
+            pa.array(end, pa.binary(16)),
+            pa.array(asn, pa.int64()),
+            pa.array(organisation, pa.string()),
+            day,
+            source,
+            options,
+        )
         if batch.rejects.lines:
             yield batch.rejects
     yield not_routed.rejects()
@@ -121,17 +130,23 @@ class Unrouted:
         return rejects
 
 
-def network_rows(rows: list[Network], day: int | None, source: Source, options: Options) -> Rows:
+def network_rows(
+    start: pa.Array,
+    end: pa.Array,
+    asn: pa.Array,
+    organisation: pa.Array,
+    day: int | None,
+    source: Source,
+    options: Options,
+) -> Rows:
     """Rows of networks."""
-    start, end, asn, organisation = zip(*rows, strict=True) if rows else ((), (), (), ())
-    days = pa.repeat(pa.scalar(day, pa.int64()), len(rows))
     columns = {
-        "start": pa.array(start, pa.binary(16)),
-        "end": pa.array(end, pa.binary(16)),
-        "asn": pa.array(asn, pa.int64()),
-        "organisation": pa.array(organisation, pa.string()),
-        "valid_from": seconds_to_time(days, options.now_seconds),
-        "source": pa.repeat(pa.scalar(options.source or source.stem), len(rows)),
+        "start": start,
+        "end": end,
+        "asn": asn,
+        "organisation": organisation,
+        "valid_from": seconds_to_time(pa.repeat(pa.scalar(day, pa.int64()), len(asn)), options.now_seconds),
+        "source": pa.repeat(pa.scalar(options.source or source.stem), len(asn)),
     }
     return Rows("networks", pa.table(columns))
 
@@ -209,4 +224,16 @@ def _wide(packed: bytes) -> bytes:
     return packed if len(packed) == 16 else _MAPPED + packed
 
 
-READERS = [Reader("networks-csv", 2, ("networks",), sniff_networks, read_networks, dated_by_name=True)]
+READERS = [
+    Reader(
+        "networks-csv",
+        2,
+        ("networks",),
+        sniff_networks,
+        read_networks,
+        dated_by_name=True,
+        about="address ranges and their autonomous systems, by start and end (ip2asn) or by network",
+        example='start,end,asn,organisation\n192.0.2.0,192.0.2.255,64500,"Example Net, Inc."\n',
+        fields=("start", "end", "network", "asn", "organisation"),
+    )
+]

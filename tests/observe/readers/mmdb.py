@@ -1,4 +1,4 @@
-"""Write a MaxMind database by the format's specification (2.0), for tests: records of 24 bits."""
+"""Write a MaxMind database by the format's specification (2.0), for tests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ KINDS = {
     "record_size": UINT16,
     "build_epoch": UINT64,
 }
+ALIAS = object()  # in place of a record: the network leads to the root of IPv4
 MARK = b"\xab\xcd\xefMaxMind.com"
 
 
-def database(networks: dict[str, Any], *, version: int = 6, **metadata: Any) -> bytes:
+def database(networks: dict[str, Any], *, version: int = 6, record_size: int = 24, **metadata: Any) -> bytes:
     """The bytes of a database that maps networks to records."""
     tree: list[list[Any]] = [[None, None]]  # a number is a node, bytes are data
     for text, record in networks.items():
@@ -29,7 +30,7 @@ def database(networks: dict[str, Any], *, version: int = 6, **metadata: Any) -> 
                 tree.append([None, None])
                 tree[node][bit] = len(tree) - 1
             node = tree[node][bit]
-        tree[node][int(bits[-1])] = encoded(record)
+        tree[node][int(bits[-1])] = _root_of_ipv4(tree) if record is ALIAS else encoded(record)
     data, places = bytearray(), dict[bytes, int]()
     for value in (cell for pair in tree for cell in pair if isinstance(cell, bytes)):
         if value not in places:
@@ -49,12 +50,25 @@ def database(networks: dict[str, Any], *, version: int = 6, **metadata: Any) -> 
         "ip_version": version,
         "languages": ["en"],
         "node_count": len(tree),
-        "record_size": 24,
+        "record_size": record_size,
         **metadata,
     }
-    return (
-        b"".join(number.to_bytes(3, "big") for number in numbers) + bytes(16) + data + MARK + encoded(about)
-    )
+    nodes = b"".join(_node(*pair, record_size) for pair in zip(numbers[::2], numbers[1::2], strict=True))
+    return nodes + bytes(16) + data + MARK + encoded(about)
+
+
+def _node(left: int, right: int, size: int) -> bytes:
+    if size != 28:
+        return left.to_bytes(size // 8, "big") + right.to_bytes(size // 8, "big")
+    middle = (left >> 24 << 4) | right >> 24
+    return (left & 0xFFFFFF).to_bytes(3, "big") + bytes([middle]) + (right & 0xFFFFFF).to_bytes(3, "big")
+
+
+def _root_of_ipv4(tree: list[list[Any]]) -> int:
+    node = 0
+    for _ in range(96):
+        node = tree[node][0]
+    return node
 
 
 def encoded(value: Any, kind: int = UINT32) -> bytes:
