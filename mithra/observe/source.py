@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ __all__ = ["Options", "Reader", "Rejects", "Rows", "Source", "excerpt"]
 
 EXCERPT_CHARS = 200
 SAMPLE_BYTES = 1 << 16
+TAIL_BYTES = 1 << 17
 CHUNK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
 
@@ -159,6 +161,17 @@ class Source:
         with self.open() as stream:
             return stream.read(SAMPLE_BYTES)
 
+    @cached_property
+    def tail(self) -> bytes:
+        """The last 128 KiB, unpacked."""
+        tail = b""
+        with self.open() as stream:
+            if stream.seekable():  # not packed
+                stream.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
+            while chunk := stream.read(CHUNK_BYTES):
+                tail = (tail + chunk)[-TAIL_BYTES:]
+        return tail
+
     def lines(self) -> Iterator[tuple[int, list[bytes]]]:
         """Lines without their ends, in batches: (number of the batch's first line, lines).
 
@@ -179,7 +192,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. `version` goes up whenever the same bytes would give other rows."""
+    """One format. `version` goes up whenever the same bytes would give other rows.
+
+    `about` is one line for people, `example` a small file that the reader reads whole (text, or a function
+    that makes the bytes of a binary one), `fields` what it takes from a record, in the format's own words.
+    """
 
     name: str
     version: int
@@ -187,11 +204,20 @@ class Reader:
     sniff: Callable[[bytes], bool]  # on the first 64 KiB
     read: Callable[[Source, Options], Iterator[Rows | Rejects]]
     dated_by_name: bool = False  # a date in the file's name counts where nothing else states one
+    about: str = ""
+    example: str | Callable[[], bytes] = ""
+    fields: tuple[str, ...] = ()
+    sniff_tail: Callable[[bytes], bool] = lambda tail: False  # on the last 128 KiB of what no head shows
 
     @property
     def id(self) -> str:
         """Name and version, as recorded with each ingest."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def example_bytes(self) -> bytes:
+        """The example as a file holds it."""
+        return self.example.encode() if isinstance(self.example, str) else self.example()
 
 
 class _Gunzip(io.RawIOBase):
@@ -223,6 +249,8 @@ def excerpt(record: object) -> str:
     """A record shortened to 200 characters and escaped, safe to print."""
     if isinstance(record, bytes):
         record = record[: EXCERPT_CHARS * 4].decode("utf-8", "backslashreplace")
+    elif isinstance(record, dict | list):
+        record = json.dumps(record, default=str)
     text = str(record)[: EXCERPT_CHARS + 1]
     shown = text if len(text) <= EXCERPT_CHARS else f"{text[:EXCERPT_CHARS]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

@@ -10,6 +10,8 @@ from mithra.observe.readers import (
     dnsmasq,
     feeds,
     generic,
+    misp,
+    mmdb,
     networks,
     pcap,
     pdns,
@@ -18,6 +20,8 @@ from mithra.observe.readers import (
     route53,
     unbound,
     windowsdns,
+    rpz,
+    stix,
     zone,
 )
 from mithra.observe.source import Reader
@@ -34,10 +38,14 @@ READERS: list[Reader] = [
     *unbound.READERS,
     *dnsmasq.READERS,
     *windowsdns.READERS,
+    *stix.READERS,
+    *misp.READERS,
     *popularity.READERS,
     *networks.READERS,
+    *mmdb.READERS,
     *generic.READERS,
     *feeds.READERS,
+    *rpz.READERS,
     *zone.READERS,
     *blocklists.READERS,
 ]
