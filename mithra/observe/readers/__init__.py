@@ -12,6 +12,7 @@ from mithra.observe.readers import (
     popularity,
     querylog,
     rdap,
+    zeek,
     zone,
 )
 from mithra.observe.source import Reader
@@ -20,6 +21,7 @@ __all__ = ["READERS"]
 
 READERS: list[Reader] = [
     *pdns.READERS,
+    *zeek.READERS,
     *rdap.READERS,
     *querylog.READERS,
     *popularity.READERS,

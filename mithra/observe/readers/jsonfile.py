@@ -15,7 +15,7 @@ from typing import Any
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
+__all__ = ["JsonRecords", "first_record", "first_records", "load", "loads", "records"]
 
 MAX_DOCUMENT_BYTES = 1 << 28
 RECORDS_PER_BATCH = 1 << 15
@@ -53,6 +53,24 @@ def first_record(sample: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def first_records(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that are whole in a file's first bytes, one a line; else the first of a document."""
+    if not sample.removeprefix(_BOM).lstrip().startswith((b"{", b"[")):
+        return
+    lined = False
+    for line in sample.removeprefix(_BOM).splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            lined = True
+            yield value
+    first = None if lined else first_record(sample)
+    if first is not None:
+        yield first
 
 
 def records(source: Source) -> Iterator[JsonRecords]:
