@@ -12,6 +12,7 @@ from mithra.observe.readers import (
     popularity,
     querylog,
     rdap,
+    suricata,
     zeek,
     zone,
 )
@@ -22,6 +23,7 @@ __all__ = ["READERS"]
 READERS: list[Reader] = [
     *pdns.READERS,
     *zeek.READERS,
+    *suricata.READERS,
     *rdap.READERS,
     *querylog.READERS,
     *popularity.READERS,
