@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mithra.observe.readers import (
     blocklists,
+    certificates,
     feeds,
     generic,
     networks,
@@ -24,6 +25,7 @@ READERS: list[Reader] = [
     *pdns.READERS,
     *zeek.READERS,
     *suricata.READERS,
+    *certificates.READERS,
     *rdap.READERS,
     *querylog.READERS,
     *popularity.READERS,
