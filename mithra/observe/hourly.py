@@ -31,7 +31,7 @@ EXCERPT_BYTES = 1000
 
 log = logging.getLogger(__name__)
 
-_ADDRESS = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_ADDRESS = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|(?<![0-9A-Za-z:])[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 _PERSON = re.compile(
     rb"\b(CN|SN|GN|givenName|surname|emailAddress|E|UID|serialNumber|unstructuredName)=[^,/\t\"]*|[^\s,=\"]+@[^\s,\"]+"
 )

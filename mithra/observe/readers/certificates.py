@@ -9,7 +9,6 @@ signed into the certificate, else what the caller states. The begin of its valid
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from mithra.observe.certs import of_der
 from mithra.observe.convert import to_moments
 from mithra.observe.hourly import Facts, tabulate, tell
 from mithra.observe.readers import jsonfile
-from mithra.observe.readers.jsonlines import Column, batch_of, read_columns
+from mithra.observe.readers.jsonlines import Column, read_columns
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
@@ -99,22 +98,7 @@ def read_ct(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         InputError: no entry says when it was logged, nor does the caller.
     """
     reader = _Certificates(source, options)
-    if _by_line(source.sample):
-        yield from read_columns(source, COLUMNS, reader.of_entries, _shown)
-    else:
-        for batch in jsonfile.records(source):
-            found = [
-                (number, entry)
-                for number, record in zip(batch.numbers, batch.values, strict=True)
-                for number, entry in _entries(number, record)
-            ]
-            rows, reasons = reader.of_entries(batch_of([entry for _, entry in found], COLUMNS))
-            yield from rows
-            for (number, entry), why in zip(found, reasons.to_pylist(), strict=True):
-                if why is not None:
-                    batch.rejects.add(number, why, _shown(json.dumps(entry).encode()))
-            if batch.rejects.lines:
-                yield batch.rejects
+    yield from read_columns(source, COLUMNS, reader.of_entries, _shown, _entries)
     reader.finish()
 
 
@@ -327,22 +311,12 @@ def _cut(source: Source) -> FormatError:
     return FormatError("the last certificate is cut short", file=source.path, hint="Fetch the file again")
 
 
-def _by_line(sample: bytes) -> bool:
-    """Whether a file is an entry a line, and no array or answer of a log."""
-    first = next((line for line in sample.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
-    try:
-        record = json.loads(first)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and "entries" not in record
-
-
-def _entries(number: int, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The entries of a log's answer, numbered by their place, or the record itself."""
+def _entries(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of a log's answer, or the record itself."""
     entries = record.get("entries")
     if not isinstance(entries, list):
-        return [(number, record)]
-    return [(i, each if isinstance(each, dict) else {}) for i, each in enumerate(entries, 1)]
+        return [record]
+    return [entry if isinstance(entry, dict) else {} for entry in entries]
 
 
 def _shown(line: bytes) -> str:

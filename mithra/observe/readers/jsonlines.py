@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from mithra.errors import FormatError
 from mithra.observe.ahead import ahead
 from mithra.observe.engine import silence
-from mithra.observe.readers.jsonfile import loads
+from mithra.observe.readers import jsonfile
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Rows, Source
 
-__all__ = ["Column", "Convert", "JsonLines", "OddError", "batch_of", "parsed", "read_columns", "read_json"]
+__all__ = ["Column", "Convert", "JsonLines", "OddError", "parsed", "read_columns", "read_json"]
 
 BATCH_ROWS = 1 << 17
 WIDE_BATCH_ROWS = 1 << 16  # of records with many or long fields
@@ -125,7 +125,7 @@ def parsed(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise OddError("line_too_long")
     try:
-        record = loads(line)
+        record = jsonfile.loads(line)
     except (ValueError, RecursionError) as error:
         raise OddError("not_json") from error
     if not isinstance(record, dict):
@@ -142,16 +142,30 @@ def read_json(source: Source, chosen: str, columns: str) -> str:
 
 
 def read_columns(
-    source: Source, columns: Mapping[str, Column], convert: Convert, shown: Callable[[bytes], str]
+    source: Source,
+    columns: Mapping[str, Column],
+    convert: Convert,
+    shown: Callable[[bytes], str],
+    records_of: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda record: [record],
 ) -> Iterator[Rows | Rejects]:
-    """All of a file through `convert`, which gets batches with these columns.
+    """All of a file through `convert`, which gets batches with these columns; arrays and documents too.
 
     Args:
-        shown: what rejects show of a line.
+        shown: what rejects show of a record.
+        records_of: the records that a document holds.
 
     Raises:
-        FormatError: gzip data cut short.
+        FormatError: gzip data cut short, or a document that is no JSON.
     """
+    if _by_line(source.sample, records_of):
+        yield from _lines(source, columns, convert, shown)
+    else:
+        yield from _documents(source, columns, convert, shown, records_of)
+
+
+def _lines(
+    source: Source, columns: Mapping[str, Column], convert: Convert, shown: Callable[[bytes], str]
+) -> Iterator[Rows | Rejects]:
     if source.gzipped:
         source.verify()
     lines = JsonLines(source, _query(source, columns), batch_rows=WIDE_BATCH_ROWS)
@@ -160,14 +174,39 @@ def read_columns(
         if pc.any(empty).as_py():
             lines.note(rows.filter(empty))
             rows, batch = rows.filter(pc.invert(empty)), batch.filter(pc.invert(empty))
-        found, reason = convert(batch)
-        yield from found
+        tables, reason = convert(batch)
+        yield from tables
         lines.note(rows.filter(pc.is_valid(reason)), reason.drop_null())
     for picked in lines.odd() if lines.has_odd else ():
-        yield from _exact(picked, columns, convert, shown)
+        rejects, found = Rejects(), list[tuple[int, dict[str, Any]]]()
+        for number, line, reason in picked:
+            try:
+                if reason is not None:
+                    raise OddError(reason)
+                found.append((number, parsed(line)))
+            except OddError as odd:
+                rejects.add(number, str(odd), shown(line))
+        yield from _converted(found, columns, convert, shown, rejects)
 
 
-def batch_of(records: list[dict[str, Any]], columns: Mapping[str, Column]) -> pa.RecordBatch:
+def _documents(
+    source: Source,
+    columns: Mapping[str, Column],
+    convert: Convert,
+    shown: Callable[[bytes], str],
+    records_of: Callable[[dict[str, Any]], list[dict[str, Any]]],
+) -> Iterator[Rows | Rejects]:
+    for part in jsonfile.records(source):
+        found = list[tuple[int, dict[str, Any]]]()
+        for number, whole in zip(part.numbers, part.values, strict=True):
+            records = records_of(whole)
+            found += [(number, whole)] if records == [whole] else enumerate(records, 1)
+        rejects = Rejects(part.rejects.lines, part.rejects.reasons, [])
+        rejects.excerpts.extend(shown(text.encode()) for text in part.rejects.excerpts)
+        yield from _converted(found, columns, convert, shown, rejects)
+
+
+def _batch_of(records: list[dict[str, Any]], columns: Mapping[str, Column]) -> pa.RecordBatch:
     """Objects as DuckDB would give them."""
     return pa.RecordBatch.from_arrays(
         [
@@ -178,30 +217,29 @@ def batch_of(records: list[dict[str, Any]], columns: Mapping[str, Column]) -> pa
     )
 
 
-def _exact(
-    picked: list[tuple[int, bytes, str | None]],
+def _converted(
+    numbered: list[tuple[int, dict[str, Any]]],
     columns: Mapping[str, Column],
     convert: Convert,
     shown: Callable[[bytes], str],
+    rejects: Rejects,
 ) -> Iterator[Rows | Rejects]:
-    rejects, records = Rejects(), list[dict[str, Any]]()
-    lines = list[tuple[int, bytes]]()
-    for number, line, reason in picked:
-        try:
-            if reason is not None:
-                raise OddError(reason)
-            records.append(parsed(line))
-            lines.append((number, line))
-        except OddError as odd:
-            rejects.add(number, str(odd), shown(line))
-    if records:
-        found, reasons = convert(batch_of(records, columns))
-        yield from found
-        for (number, line), why in zip(lines, reasons.to_pylist(), strict=True):
+    """Rows of some objects, and the rejects with theirs added."""
+    if numbered:
+        tables, reasons = convert(_batch_of([record for _, record in numbered], columns))
+        yield from tables
+        for (number, record), why in zip(numbered, reasons.to_pylist(), strict=True):
             if why is not None:
-                rejects.add(number, why, shown(line))
+                rejects.add(number, why, shown(json.dumps(record).encode()))
     if rejects.lines:
         yield rejects
+
+
+def _by_line(sample: bytes, records_of: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> bool:
+    """Whether a file holds a record a line: no array, and a line among the first is a whole one."""
+    text = sample.removeprefix(jsonfile.BOM).lstrip()
+    whole = next(jsonfile.first_lines(text), None)
+    return not text.startswith(b"[") and whole is not None and records_of(whole) == [whole]
 
 
 def _query(source: Source, columns: Mapping[str, Column]) -> str:

@@ -102,6 +102,8 @@ def read_zeek_tsv(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     head, batch, left_out = _Header(), _Batch(), Counter[str]()
     for first, lines in source.lines():
         for number, line in enumerate(lines, first):
+            if number == 1:
+                line = line.removeprefix(jsonfile.BOM)
             if line[:1] == b"#" and len(line) <= MAX_LINE_BYTES:
                 yield from _flushed(batch, head, source, options, left_out)
                 head = head.with_line(line.decode("utf-8", "replace"))

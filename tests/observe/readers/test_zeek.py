@@ -127,6 +127,13 @@ def test_columns_in_any_order_other_separators_and_several_logs(read):
     ]
 
 
+def test_an_array_and_a_byte_order_mark(read):
+    for text in (json.dumps([DNS, DNS, 5]), "\ufeff" + as_json(DNS, DNS), "\ufeff" + as_tsv(DNS, DNS)):
+        got = read(text)
+        assert got.rejects == ([(3, "not_an_object")] if text.startswith("[") else [])
+        assert got.column("queries", "count") == [2]
+
+
 def test_unset_empty_and_escaped_values(read):
     txt = {**DNS, "qtype_name": "TXT", "answers": [r"TXT 7 a\x2cb c\\d", "TXT 1 x TXT 2 yz"], "TTLs": [5, 5]}
     unset = {**DNS, "query": None, "answers": None}
