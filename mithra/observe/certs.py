@@ -118,7 +118,14 @@ def of_der(data: bytes) -> dict[str, Any]:
             "not_after": int(certificate.not_valid_after_utc.timestamp()),
             "seen_at": min(stamps, default=None),
         }
-    except (ValueError, TypeError, OverflowError, x509.DuplicateExtension) as error:
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise FormatError(f"not a certificate ({error})") from error
 
 

@@ -154,26 +154,16 @@ class _Certificates:
         columns["names"] = pc.coalesce(batch["names"], pc.split_pattern(batch["lines"], "\n"))
         for name in _SAID[5:]:
             columns[name] = to_moments(batch[name])
-        reasons = np.full(batch.num_rows, None, dtype=object)
-        raw = pc.or_(pc.is_valid(batch["der"]), pc.is_valid(batch["leaf_input"]))
-        if pc.any(raw).as_py():
-            said = {name: column.to_pylist() for name, column in columns.items()}
-            for i in pc.indices_nonzero(raw).to_pylist():
-                try:
-                    for name, value in _certificate(*(batch[n][i].as_py() for n in _RAW)).items():
-                        said[name][i] = value if said[name][i] is None or name != "seen_at" else said[name][i]
-                except (ValueError, FormatError):
-                    reasons[i] = "bad_certificate"
-            columns = {name: pa.array(values, _TYPES[name]) for name, values in said.items()}
-        empty = pc.and_(pc.is_null(columns["names"]), pc.is_null(columns["issuer"]))
+        columns, damaged = _with_certificates(columns, batch)
         other = pc.invert(pc.fill_null(pc.equal(batch["message_type"], "certificate_update"), True))
         self._left_out["other messages"] += pc.sum(other).as_py() or 0
-        reasons[np.asarray(pc.and_not(empty, other)) & (reasons == None)] = "not_a_certificate"  # noqa: E711
-        used = np.flatnonzero((reasons == None) & ~np.asarray(other))  # noqa: E711
-        rows, refused = self._rows(
-            {n: c.take(pa.array(used)) for n, c in columns.items()}, used, len(reasons)
-        )
-        return rows, pc.coalesce(pa.array(reasons, _TEXT), refused)
+        empty = pc.and_(pc.is_null(columns["names"]), pc.is_null(columns["issuer"]))
+        unknown = pc.if_else(pc.and_not(empty, other), "not_a_certificate", None)
+        reasons = pc.coalesce(damaged, unknown.cast(_TEXT))
+        used = np.flatnonzero(pc.and_not(pc.is_null(reasons), other))
+        columns = {name: column.take(pa.array(used)) for name, column in columns.items()}
+        rows, refused = self._rows(columns, used, batch.num_rows)
+        return rows, pc.coalesce(reasons, refused)
 
     def of_der(self, found: list[dict[str, Any]]) -> tuple[list[Rows], pa.Array]:
         """Rows of parsed certificates, and why they are refused."""
@@ -204,7 +194,29 @@ class _Certificates:
         return tabulate([facts], records, self._source.stem, self._options, self._left_out)
 
 
-_RAW = ("der", "leaf_input", "extra_data")
+def _with_certificates(
+    columns: dict[str, pa.Array], batch: pa.RecordBatch
+) -> tuple[dict[str, pa.Array], pa.Array]:
+    """The columns, with what the entries' own certificates say; and a reason for each that is damaged."""
+    raw = pc.or_(pc.is_valid(batch["der"]), pc.is_valid(batch["leaf_input"]))
+    reasons: list[str | None] = [None] * batch.num_rows
+    if not pc.any(raw).as_py():
+        return columns, pa.array(reasons, _TEXT)
+    said = {name: column.to_pylist() for name, column in columns.items()}
+    entries = zip(*(batch[name].to_pylist() for name in ("der", "leaf_input", "extra_data")), strict=True)
+    for i, entry in enumerate(entries):
+        if entry[:2] == (None, None):
+            continue
+        try:
+            found = _certificate(*entry)
+        except (ValueError, FormatError):
+            reasons[i] = "bad_certificate"
+            continue
+        if said["seen_at"][i] is not None:
+            found["seen_at"] = said["seen_at"][i]
+        for name in _SAID:
+            said[name][i] = found[name]
+    return {name: pa.array(said[name], _TYPES[name]) for name in _SAID}, pa.array(reasons, _TEXT)
 
 
 def _certificate(der: str | None, leaf_input: str | None, extra_data: str | None) -> dict[str, Any]:

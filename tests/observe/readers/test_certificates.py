@@ -235,6 +235,13 @@ def test_der_one_after_the_other(read):
     assert got.rejects == [(len(first) + 1, "bad_certificate")]
 
 
+def test_a_certificate_of_unknown_version(read):
+    der, _ = made(NAMES, logged=[LOGGED])
+    at = der.index(b"\xa0\x03\x02\x01\x02")
+    got = read(der + der[:at] + b"\xa0\x03\x02\x01\x6b" + der[at + 5 :])
+    assert got.rejects == [(len(der) + 1, "bad_certificate")]
+
+
 def test_cut_short(read, packed):
     der, _ = made(NAMES, logged=[LOGGED])
     for content in (der + der[:-1], (pem(der) + pem(der))[:-40], packed(pem(der))[:-9]):

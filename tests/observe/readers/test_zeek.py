@@ -273,6 +273,12 @@ def test_certificates_of_x509(read):
         assert (second["fingerprint"], second["names"]) == ("cd" * 20, ["printer"])
 
 
+def test_names_of_a_certificate_keep_their_order(read):
+    lists = [["b.example", "a.example"], ["a.example", "*.b.example", "b.example", "a.example"]]
+    got = read(as_json(*({**X509, "san.dns": names, "ts": TS + i} for i, names in enumerate(lists))))
+    assert got.column("certificates", "names") == [["b.example", "a.example"], ["a.example", "b.example"]]
+
+
 def test_certificates_without_fingerprint_names_or_date(read):
     old = {key: value for key, value in X509.items() if key != "fingerprint"}
     records = [
@@ -326,9 +332,9 @@ def test_only_matching_certificates_of_ssl(read):
         got = read(
             write(
                 SSL,
-                {**SSL, "sni_matches_cert": False},
-                {**SSL, "sni_matches_cert": None},
-                {**SSL, "cert_chain_fps": []},
+                {**SSL, "sni_matches_cert": False, "server_name": "other.example"},
+                {**SSL, "sni_matches_cert": None, "server_name": "unknown.example"},
+                {**SSL, "cert_chain_fps": [], "server_name": "resumed.example"},
                 {**SSL, "server_name": "b.example.com", "ts": TS + 1},
             )
         )
