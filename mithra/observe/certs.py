@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,9 @@ import pyarrow.compute as pc
 from mithra.errors import FormatError
 from mithra.names import canonicalize
 from mithra.observe.records import date_reason, first_reason, seconds_to_time
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 __all__ = ["NOTHING", "certificates", "of_der"]
 
@@ -97,27 +101,13 @@ def of_der(data: bytes) -> dict[str, Any]:
         FormatError: it is no certificate.
     """
     from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
 
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        names, stamps = list[str](), list[int]()
-        for extension in certificate.extensions:
-            if isinstance(extension.value, x509.SubjectAlternativeName):
-                names = extension.value.get_values_for_type(x509.DNSName)
-            elif isinstance(extension.value, x509.PrecertificateSignedCertificateTimestamps):
-                stamps = [int(stamp.timestamp.replace(tzinfo=UTC).timestamp()) for stamp in extension.value]
-        issuer, subject = certificate.issuer, certificate.subject
-        telling = not names or subject == issuer  # else nothing is read from the subject
-        return {
-            "fingerprint": hashlib.sha256(data).hexdigest(),
-            "names": names,
-            "subject": subject.rfc4514_string() if telling else None,
-            "issuer": issuer.rfc4514_string(),
-            "serial": f"{certificate.serial_number:x}",
-            "not_before": int(certificate.not_valid_before_utc.timestamp()),
-            "not_after": int(certificate.not_valid_after_utc.timestamp()),
-            "seen_at": min(stamps, default=None),
-        }
+        with warnings.catch_warnings():
+            # Old certificates break rules, which is their issuer's concern and not the caller's.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            return _parsed(x509.load_der_x509_certificate(data), data)
     except (
         ValueError,
         TypeError,
@@ -127,6 +117,29 @@ def of_der(data: bytes) -> dict[str, Any]:
         x509.UnsupportedGeneralNameType,
     ) as error:
         raise FormatError(f"not a certificate ({error})") from error
+
+
+def _parsed(certificate: Certificate, data: bytes) -> dict[str, Any]:
+    from cryptography import x509
+
+    names, stamps = list[str](), list[int]()
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            names = extension.value.get_values_for_type(x509.DNSName)
+        elif isinstance(extension.value, x509.PrecertificateSignedCertificateTimestamps):
+            stamps = [int(stamp.timestamp.replace(tzinfo=UTC).timestamp()) for stamp in extension.value]
+    issuer, subject = certificate.issuer, certificate.subject
+    telling = not names or subject == issuer  # else nothing is read from the subject
+    return {
+        "fingerprint": hashlib.sha256(data).hexdigest(),
+        "names": names,
+        "subject": subject.rfc4514_string() if telling else None,
+        "issuer": issuer.rfc4514_string(),
+        "serial": f"{certificate.serial_number:x}",
+        "not_before": int(certificate.not_valid_before_utc.timestamp()),
+        "not_after": int(certificate.not_valid_after_utc.timestamp()),
+        "seen_at": min(stamps, default=None),
+    }
 
 
 def _by_serial(issuer: pa.Array, serial: pa.Array, digest: pa.Array) -> pa.Array:

@@ -235,6 +235,13 @@ def test_der_one_after_the_other(read):
     assert got.rejects == [(len(first) + 1, "bad_certificate")]
 
 
+def test_old_certificates_warn_nobody(read, recwarn):
+    der, _ = made(NAMES, logged=[LOGGED])
+    at = der.index(b"\x02\x02\x0a\x0b")
+    got = read(der[:at] + b"\x02\x02\xff\x0b" + der[at + 4 :])  # a negative serial number
+    assert (len(got.tables["certificates"]), len(recwarn)) == (1, 0)
+
+
 def test_a_certificate_of_unknown_version(read):
     der, _ = made(NAMES, logged=[LOGGED])
     at = der.index(b"\xa0\x03\x02\x01\x02")
