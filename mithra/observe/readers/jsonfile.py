@@ -15,12 +15,23 @@ from typing import Any
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["MAX_DOCUMENT_BYTES", "JsonRecords", "by_line", "first_record", "load", "loads", "records"]
+__all__ = [
+    "BOM",
+    "MAX_DOCUMENT_BYTES",
+    "JsonRecords",
+    "by_line",
+    "first_lines",
+    "first_record",
+    "first_records",
+    "load",
+    "loads",
+    "records",
+]
 
 MAX_DOCUMENT_BYTES = 1 << 28
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -43,7 +54,7 @@ class JsonRecords:
 
 def first_record(sample: bytes) -> dict[str, Any] | None:
     """The first object of a file, from its first bytes; None where it is no JSON, or has none there."""
-    text = sample.removeprefix(_BOM).decode("utf-8", "replace").lstrip()
+    text = sample.removeprefix(BOM).decode("utf-8", "replace").lstrip()
     if text[:1] not in {"{", "["}:
         return None
     if text.startswith("["):
@@ -53,6 +64,29 @@ def first_record(sample: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def first_records(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes; else the first of a document."""
+    found = False
+    for record in first_lines(sample):
+        found = True
+        yield record
+    first = None if found else first_record(sample)
+    if first is not None:
+        yield first
+
+
+def first_lines(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes."""
+    for line in sample.removeprefix(BOM).splitlines():
+        if not line.lstrip().startswith(b"{"):
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        yield value
 
 
 def records(source: Source) -> Iterator[JsonRecords]:
@@ -80,7 +114,7 @@ def loads(data: bytes) -> Any:
         ValueError: not JSON, or with half a surrogate pair, which is no character.
         RecursionError: nested too deep.
     """
-    value = json.loads(data.removeprefix(_BOM))
+    value = json.loads(data.removeprefix(BOM))
     if b"\\u" in data and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
@@ -118,7 +152,7 @@ def _document(source: Source) -> Any:
 
 def by_line(sample: bytes) -> bool:
     """Most of the first lines are whole objects, and there are two lines at least."""
-    lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
+    lines = [line for line in sample.removeprefix(BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
         return False
     return sum(map(_is_object, lines)) > len(lines) / 2
