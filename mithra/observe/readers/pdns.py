@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from mithra.errors import FormatError
 from mithra.observe.ahead import ahead
 from mithra.observe.engine import silence
+from mithra.observe.readers import jsonfile
 from mithra.observe.readers.jsonfile import loads
 from mithra.observe.records import resolutions
 from mithra.observe.source import (
@@ -44,20 +45,24 @@ JSON_MEMORY = "1GB"
 JSON_THREADS = 1  # it reads a file in order with one anyway, and leaves the other core to the conversion
 FRAME_KEYS = {"cond", "obj"}
 ODD_LINES_PER_BATCH = 1 << 14
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 log = logging.getLogger(__name__)
 
-# Our column: the keys that hold it, first come first served. `zone_` times are DNSDB's, from zone files.
+# Our column: the keys that hold it, first come first served. `zone_` times are those of zone files, `_ms`
+# are milliseconds.
 _KEYS = {
     "rrname": ("rrname",),
     "rrtype": ("rrtype",),
     "rdata": ("rdata", "rrdata"),
-    "first": ("time_first", "zone_time_first"),
-    "last": ("time_last", "zone_time_last"),
+    "first": ("time_first", "time_first_ms", "zone_time_first"),
+    "last": ("time_last", "time_last_ms", "zone_time_last"),
     "count": ("count",),
     "origin": ("origin",),
 }
 _NUMBERS = {"first", "last", "count"}
+_WHOLE = {"succeeded", "limited"}  # conditions that end an answer with all of it there
+_DUCKDB_PACKING = {None: "uncompressed", "gzip": "gzip", "zstd": "zstd"}  # others are read in Python
 
 
 @dataclass
@@ -68,11 +73,20 @@ class _Seen:
     odd: list[NDArray[np.int64]] = field(default_factory=list)  # row numbers, from 0
     rest_odd: bool = False  # DuckDB gave up at `rows`: everything after it is for the second pass
     last_frame: str | None = None
+    begun: int = 0  # DNSDB's answers in this file, and those with their closing frame
+    ended: int = 0
+
+    def frame(self, condition: object) -> None:
+        """Take note of a frame's condition."""
+        if isinstance(condition, str):
+            self.last_frame = condition
+            self.begun += condition == "begin"
+            self.ended += condition in _WHOLE
 
 
 def sniff_cof(sample: bytes) -> bool:
-    """JSON objects a line with rrname and rrtype, or DNSDB's frames."""
-    first = _first_object(sample)
+    """JSON objects a line (or in one array) with rrname and rrtype, or DNSDB's frames."""
+    first = _first_object(sample) or jsonfile.first_record(sample)
     if first is None:
         return False
     record = first.get("obj")
@@ -85,16 +99,22 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Resolutions of a COF file.
 
     Raises:
-        FormatError: gzip data cut short, or DNSDB's frames without the closing one.
+        FormatError: packed data cut short, or DNSDB's frames without the closing one.
     """
+    if _first_object(source.sample) is None and source.sample.lstrip(_BLANK).startswith(b"["):
+        yield from _array(source, options)
+        return
     framed = bool(FRAME_KEYS & (_first_object(source.sample) or {}).keys())
-    if source.gzipped:
-        source.verify()
     seen = _Seen()
-    yield from _plain_rows(source, options, framed, seen)
+    if source.packing in _DUCKDB_PACKING:
+        if source.packing:
+            source.verify()
+        yield from _plain_rows(source, options, framed, seen)
+    else:
+        seen.rest_odd = True
     if seen.odd or seen.rest_odd:
         yield from _odd_rows(source, options, framed, seen)
-    if framed and seen.last_frame not in {"succeeded", "limited"}:
+    if framed and (seen.last_frame not in _WHOLE or seen.ended < seen.begun):
         raise FormatError(
             "the closing frame is missing, so the answer is not whole",
             value=seen.last_frame,
@@ -103,7 +123,16 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         )
 
 
-READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
+READERS = [Reader("cof", 2, ("resolutions",), sniff_cof, read_cof)]
+
+
+def _array(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of one JSON array, as clients of CIRCL's server keep its answers."""
+    for batch in jsonfile.records(source):
+        lines = [json.dumps(value).encode() for value in batch.values]
+        yield from _exact(list(zip(batch.numbers, lines, strict=True)), source, options, False, _Seen())
+        if batch.rejects.lines:
+            yield batch.rejects
 
 
 def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:
@@ -132,7 +161,7 @@ def _query(source: Source, framed: bool) -> str:
         fields["rdata"] = "VARCHAR[]"
     record = "obj." if framed else ""
     chosen = [
-        f"coalesce({', '.join(f'{record}{key}' for key in keys if key in fields)}) AS {column}"
+        f"coalesce({', '.join(record + key + _scale(key) for key in keys if key in fields)}) AS {column}"
         for column, keys in _KEYS.items()
         if any(key in fields for key in keys)
     ]
@@ -142,9 +171,14 @@ def _query(source: Source, framed: bool) -> str:
         columns = f"cond: 'VARCHAR', obj: 'STRUCT({structure})'"
         chosen.append("cond")
     path = str(source.path).replace("'", "''")
-    packed = "gzip" if source.gzipped else "uncompressed"
+    packed = _DUCKDB_PACKING[source.packing]
     return f"""SELECT {", ".join(chosen)} FROM read_json('{path}', format = 'newline_delimited',
         compression = '{packed}', ignore_errors = true, columns = {{{columns}}})"""
+
+
+def _scale(key: str) -> str:
+    """SQL that makes seconds of a time under this key."""
+    return " // 1000" if key.endswith("_ms") else ""
 
 
 def _kept(batch: pa.RecordBatch, source: Source, options: Options, seen: _Seen) -> Rows:
@@ -187,9 +221,8 @@ def _frames(batch: pa.RecordBatch, seen: _Seen) -> pa.Array:
     """Rows that are DNSDB's frames (begin, ongoing, succeeded …) and no record."""
     if "cond" not in batch.schema.names:
         return pa.repeat(pa.scalar(False), batch.num_rows)
-    states = pc.drop_null(batch["cond"])
-    if len(states):
-        seen.last_frame = states[-1].as_py()
+    for condition in pc.drop_null(batch["cond"]).to_pylist():
+        seen.frame(condition)
     return pc.and_(pc.is_valid(batch["cond"]), pc.is_null(batch["rrname"]))
 
 
@@ -279,7 +312,7 @@ def _parsed(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
     if not isinstance(record, dict):
         raise _OddError("not_an_object")
     if framed:
-        seen.last_frame = record.get("cond", seen.last_frame)
+        seen.frame(record.get("cond"))
         record = record.get("obj")
         if record is None:
             return []
@@ -302,7 +335,13 @@ def _parsed(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
 
 
 def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((record[key] for key in keys if record.get(key) is not None), None)
+    key = next((key for key in keys if record.get(key) is not None), None)
+    if key is None or not key.endswith("_ms"):
+        return None if key is None else record[key]
+    try:
+        return float(record[key]) / 1000
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _OddError("bad_date") from error
 
 
 def _seconds(value: Any) -> int | None:
