@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
+__all__ = ["JsonRecords", "first_record", "load", "loads", "only", "records"]
 
 MAX_DOCUMENT_BYTES = 1 << 28
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 _BOM = b"\xef\xbb\xbf"
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+Parse = Callable[[bytes], Any]
+_raw_values = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass
@@ -55,15 +61,18 @@ def first_record(sample: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def records(source: Source) -> Iterator[JsonRecords]:
+def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]:
     """Objects in batches.
+
+    Args:
+        parse: makes an object of a line; default `loads`.
 
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
     document = None if _by_line(source.sample) else _document(source)
     if document is None:
-        yield from _lines(source)
+        yield from _lines(source, parse or loads)
         return
     values = document if isinstance(document, list) else [document]
     for start in range(0, len(values), RECORDS_PER_BATCH):
@@ -84,6 +93,24 @@ def loads(data: bytes) -> Any:
     if b"\\u" in data and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def only(keys: Mapping[str, Parse]) -> Parse:
+    """A parser that makes of an object only these keys, each by its own parser; much faster than all of it.
+
+    It raises what `loads` raises. What lies under other keys is checked for its syntax alone.
+    """
+
+    def parse(data: bytes) -> Any:
+        try:
+            raw = _raw_values(data.removeprefix(_BOM))
+            return {key: value(raw[key]) for key, value in keys.items() if key in raw}
+        except msgspec.ValidationError:
+            return loads(data)  # no object, or not of the shape that a key's parser wants
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from error
+
+    return parse
 
 
 def load(source: Source) -> Any:
@@ -131,7 +158,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _lines(source: Source) -> Iterator[JsonRecords]:
+def _lines(source: Source, parse: Parse) -> Iterator[JsonRecords]:
     for first, lines in source.lines():
         batch = JsonRecords()
         for number, line in enumerate(lines, first):
@@ -139,7 +166,7 @@ def _lines(source: Source) -> Iterator[JsonRecords]:
                 batch.rejects.add(number, "line_too_long", line)
             elif line.strip():
                 try:
-                    batch.add(number, loads(line))
+                    batch.add(number, parse(line))
                 except (ValueError, RecursionError):
                     batch.rejects.add(number, "not_json", line)
         yield batch
