@@ -4,9 +4,11 @@ mark of their own first, tables by their header next, and plain lists last."""
 from __future__ import annotations
 
 from mithra.observe.readers import (
+    alerts,
     blocklists,
     feeds,
     generic,
+    honeypots,
     networks,
     pdns,
     popularity,
@@ -21,6 +23,8 @@ __all__ = ["READERS"]
 READERS: list[Reader] = [
     *pdns.READERS,
     *rdap.READERS,
+    *honeypots.READERS,
+    *alerts.READERS,
     *querylog.READERS,
     *popularity.READERS,
     *networks.READERS,
