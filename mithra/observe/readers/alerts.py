@@ -11,9 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import msgspec
+from typing import Any, TypedDict
 
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
@@ -25,7 +23,6 @@ __all__ = ["READERS", "alert_sightings"]
 
 SNIFFED_LINES = 50
 _ENDS = ("src_ip", "dest_ip")
-_READ = ("timestamp", "event_type", "host", "alert", "http", "tls", "quic", "dns", *_ENDS)
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +71,49 @@ def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:
 
 READERS = [Reader("suricata-alerts", 1, ("sightings",), sniff_alerts, read_alerts)]
 
-_PARSE = jsonfile.only(dict.fromkeys(_READ, msgspec.json.decode))
+
+class _Rule(TypedDict, total=False):
+    gid: Any
+    signature_id: Any
+    metadata: Any
+
+
+class _Http(TypedDict, total=False):
+    hostname: Any
+    url: Any
+
+
+class _Hello(TypedDict, total=False):
+    sni: Any
+
+
+class _Event(TypedDict, total=False):
+    timestamp: Any
+    event_type: Any
+    host: Any
+    src_ip: Any
+    dest_ip: Any
+    alert: _Rule
+    http: _Http
+    tls: _Hello
+    quic: _Hello
+    dns: Any
+
+
+_PARSE = jsonfile.only(_Event)
 
 
 def _hosts(record: Mapping[str, Any]) -> Iterator[str]:
-    http, dns = _dict(record.get("http")), _dict(record.get("dns"))
-    url = http.get("url")
-    found = [
-        http.get("hostname"),
-        host_of_url(url) if isinstance(url, str) and "://" in url else None,  # of a request to a proxy
-        *(_dict(record.get(layer)).get("sni") for layer in ("tls", "quic")),
-        dns.get("rrname"),
-        *(_dict(query).get("rrname") for key in ("query", "queries") for query in _list(dns.get(key))),
-    ]
+    found: list[Any] = []
+    if http := _dict(record.get("http")):
+        url = http.get("url")
+        found.append(http.get("hostname"))
+        if isinstance(url, str) and "://" in url:  # of a request to a proxy
+            found.append(host_of_url(url))
+    found += [_dict(record[layer]).get("sni") for layer in ("tls", "quic") if layer in record]
+    if dns := _dict(record.get("dns")):
+        found.append(dns.get("rrname"))
+        found += [_dict(q).get("rrname") for key in ("query", "queries") for q in _list(dns.get(key))]
     return (host for host in found if isinstance(host, str) and host)
 
 
@@ -108,8 +135,10 @@ def _technique(alert: Mapping[str, Any]) -> str:
 
 
 def _address(text: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if not isinstance(text, str) or not (":" in text or text[-1:].isdigit()):
+        return None
     try:
-        return ipaddress.ip_address(text.strip("[]")) if isinstance(text, str) else None
+        return ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return None
 

@@ -13,12 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from mithra.observe.records import client_hash
 from mithra.observe.source import Options
 
-__all__ = ["CARDS", "iana_id", "listed", "organisation_of", "registrar_name"]
+__all__ = ["iana_id", "listed", "organisation_of", "registrar_name"]
 
-CARDS = ("vcardArray", "jscontact_card")
 _REDACTED = re.compile(
     r"redacted|not disclosed|data protected|withheld|statutory masking|privacy|^-+$|^n/?a$|^none$|^unknown$",
     re.IGNORECASE,
@@ -67,10 +68,18 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _unpacked(value: Any) -> Any:
+    """The value, where it is JSON still; None where that is bad."""
+    try:
+        return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _card(entity: dict[str, Any]) -> defaultdict[str, list[str]]:
     """Texts of a jCard by property, or of a JSContact card by the same keys."""
     values: defaultdict[str, list[str]] = defaultdict(list)
-    card, contact = (entity.get(key) for key in CARDS)
+    card, contact = _unpacked(entity.get("vcardArray")), _unpacked(entity.get("jscontact_card"))
     properties = card[1] if isinstance(card, list) and len(card) > 1 and isinstance(card[1], list) else []
     for item in properties:
         if isinstance(item, list) and len(item) >= 4 and (key := str(item[0]).lower()) in _PROPERTIES:
@@ -93,7 +102,7 @@ def _kind(entity: dict[str, Any], card: dict[str, list[str]]) -> str:
     AFNIC says it in a remark. Of contradictions the person counts.
     """
     kinds = {kind.strip().lower() for kind in card["kind"]}
-    for remark in _dicts(entity.get("remarks")):
+    for remark in _dicts(_unpacked(entity.get("remarks"))):
         if str(remark.get("type", "")).lower() == "contact type":
             said = " ".join(map(str, listed(remark.get("description")))).lower()
             kinds.add("individual" if "person" in said else "org" if "organi" in said else "")
@@ -107,7 +116,10 @@ def _folded(name: str) -> str:
 
 def _hidden(domain: dict[str, Any]) -> bool:
     """Whether the server says that it hid the registrant's organisation."""
-    for item in _dicts(domain.get("redacted")):
+    redacted = domain.get("redacted")
+    if isinstance(redacted, msgspec.Raw) and b"organi" not in bytes(redacted).lower():
+        return False
+    for item in _dicts(_unpacked(redacted)):
         name = item.get("name")
         said = [name.get("type"), name.get("description")] if isinstance(name, dict) else []
         if any(isinstance(text, str) and _FIELD.search(text) for text in said):

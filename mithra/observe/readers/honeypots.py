@@ -11,10 +11,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from urllib.parse import urlsplit
-
-import msgspec
 
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
@@ -109,7 +107,7 @@ def sniff_dionaea(sample: bytes) -> bool:
 
 def _reader(name: str, sniff: Callable[[bytes], bool], of: _Sightings, needs: set[str]) -> Reader:
     """A reader of one kind of log, whose records have one of the keys `needs` at least."""
-    parse = jsonfile.only(dict.fromkeys(_READ, msgspec.json.decode))
+    parse = jsonfile.only(_Event)
 
     def read(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         labelled: Labelled = {}
@@ -123,6 +121,21 @@ def _reader(name: str, sniff: Callable[[bytes], bool], of: _Sightings, needs: se
             yield from sighting_rows(found, batch.rejects, source, options, labelled)
 
     return Reader(name, 1, ("sightings", "labels"), sniff, read)
+
+
+class _Event(TypedDict, total=False):
+    timestamp: Any
+    eventid: Any
+    sensor: Any
+    src_ip: Any
+    url: Any
+    input: Any
+    dst_ip: Any
+    origin: Any
+    name: Any
+    data: Any
+    connection: Any
+    src_hostname: Any
 
 
 class _Found(NamedTuple):
@@ -190,11 +203,6 @@ _COWRIE: dict[str, Callable[[Mapping[str, Any]], _Found]] = {
     "cowrie.command.input": lambda event: _command(_text(event, "input") or ""),
     "cowrie.direct-tcpip.request": lambda event: _Found("proxy", PROXY, {_text(event, "dst_ip"): None}),
 }
-_READ = (
-    *("timestamp", "eventid", "sensor", "src_ip", "url", "input", "dst_ip"),
-    *("origin", "name", "data", "connection", "src_hostname"),
-)
-
 READERS = [
     _reader("cowrie", sniff_cowrie, cowrie_sightings, {"eventid"}),
     _reader("dionaea", sniff_dionaea, dionaea_sightings, {"origin", "connection"}),

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import pyarrow as pa
@@ -24,7 +24,7 @@ import pyarrow as pa
 from mithra.names import canonicalize
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
-from mithra.observe.readers.contacts import CARDS, iana_id, listed, organisation_of, registrar_name
+from mithra.observe.readers.contacts import iana_id, listed, organisation_of, registrar_name
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 from mithra.schema import table_schema
 
@@ -280,45 +280,49 @@ def _time(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-_raw_objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
-_OF_ENTITY = ("roles", "handle", "publicIds", "remarks", *CARDS)
+class _Entity(TypedDict, total=False):
+    roles: Any
+    handle: Any
+    publicIds: Any
+    remarks: msgspec.Raw
+    vcardArray: msgspec.Raw
+    jscontact_card: msgspec.Raw
 
 
-def _picked(raw: dict[str, msgspec.Raw], keys: Iterable[str]) -> dict[str, Any]:
-    return {key: msgspec.json.decode(raw[key]) for key in keys if key in raw}
+class _Server(TypedDict, total=False):
+    ldhName: Any
+    unicodeName: Any
 
 
-def _entities(data: bytes) -> list[dict[str, Any]]:
-    """Registrars and registrants; nothing of other entities is unpacked."""
-    return [
-        _picked(raw, _OF_ENTITY)
-        for raw in _raw_objects(data)
-        if b"registra" in bytes(raw.get("roles", b"")).lower()
-    ]
+class _Event(TypedDict, total=False):
+    eventAction: Any
+    eventDate: Any
 
 
-def _servers(data: bytes) -> list[dict[str, Any]]:
-    return [_picked(raw, ("ldhName", "unicodeName")) for raw in _raw_objects(data)]
+class _Object(TypedDict, total=False):
+    """What is read of an object, or of a search's answer; the rest is not unpacked."""
+
+    objectClassName: Any
+    ldhName: Any
+    unicodeName: Any
+    captured_at: Any
+    fetched_at: Any
+    retrieved_at: Any
+    errorCode: Any
+    title: Any
+    events: list[_Event]
+    status: Any
+    nameservers: list[_Server]
+    ipAddresses: Any
+    secureDNS: Any
+    secureDns: Any
+    entities: list[_Entity]
+    redacted: msgspec.Raw
+    domainSearchResults: list[_Object]
+    nameserverSearchResults: list[_Object]
+    entitySearchResults: list[_Object]
 
 
-def _redactions(data: bytes) -> Any:
-    """What was hidden, unpacked only where it may be the organisation."""
-    return msgspec.json.decode(data) if b"organi" in bytes(data).lower() else None
-
-
-_READ = (
-    *_SHOWN,
-    *SEARCHES,
-    *FETCHED,
-    *("errorCode", "title", "events", "status", "ipAddresses", "secureDNS", "secureDns"),
-)
-_PARSE = jsonfile.only(
-    {
-        **dict.fromkeys(_READ, msgspec.json.decode),
-        "entities": _entities,
-        "nameservers": _servers,
-        "redacted": _redactions,
-    }
-)
+_PARSE = jsonfile.only(_Object)
 
 READERS = [Reader("rdap", 2, ("registrations", "resolutions"), sniff_rdap, read_rdap)]
