@@ -1,7 +1,7 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
-memory as a whole, so its size is limited.
+Lines and the elements of an array are streamed. A single object over many lines has to be held in memory as
+a whole, so its size is limited.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from mithra.errors import FormatError
-from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
+from mithra.observe.readers.jsonarray import elements, is_array
+from mithra.observe.source import CHUNK_BYTES, MAX_LINE_BYTES, Rejects, Source
 
 __all__ = ["JsonRecords", "first_record", "load", "loads", "only", "records"]
 
@@ -69,16 +70,16 @@ def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
+    if is_array(source.sample):
+        yield from _array(source)
+        return
     document = None if _by_line(source.sample) else _document(source)
     if document is None:
         yield from _lines(source, parse or loads)
         return
-    values = document if isinstance(document, list) else [document]
-    for start in range(0, len(values), RECORDS_PER_BATCH):
-        batch = JsonRecords()
-        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
-            batch.add(number, value)
-        yield batch
+    batch = JsonRecords()
+    batch.add(1, document)
+    yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -131,6 +132,20 @@ def load(source: Source) -> Any:
         return loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+def _array(source: Source) -> Iterator[JsonRecords]:
+    batch, chars = JsonRecords(), 0
+    for number, element in enumerate(elements(source), 1):
+        if element.fine:
+            batch.add(number, element.value)
+        else:
+            batch.rejects.add(number, "not_json", "half a surrogate pair")
+        chars += element.chars
+        if chars >= CHUNK_BYTES or len(batch.values) >= RECORDS_PER_BATCH:
+            yield batch
+            batch, chars = JsonRecords(), 0
+    yield batch
 
 
 def _document(source: Source) -> Any:
