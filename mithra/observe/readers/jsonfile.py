@@ -21,6 +21,7 @@ from mithra.observe.source import CHUNK_BYTES, MAX_LINE_BYTES, Rejects, Source
 __all__ = ["JsonRecords", "first_record", "load", "loads", "only", "records"]
 
 MAX_DOCUMENT_BYTES = 1 << 28
+MAX_RECORD_BYTES = 1 << 24  # of one that is a whole file: unpacked it may take 20 times as much
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 _BOM = b"\xef\xbb\xbf"
@@ -114,17 +115,17 @@ def only(shape: type) -> Parse:
     return parse
 
 
-def load(source: Source) -> Any:
+def load(source: Source, limit: int = MAX_DOCUMENT_BYTES) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than 256 MiB.
+        FormatError: it is not JSON, or larger than the limit.
     """
     with source.open() as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
         raise FormatError(
-            f"one JSON document of over {MAX_DOCUMENT_BYTES >> 20} MiB",
+            f"one JSON document of over {limit >> 20} MiB",
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
@@ -151,7 +152,7 @@ def _array(source: Source) -> Iterator[JsonRecords]:
 def _document(source: Source) -> Any:
     """A whole document; None where more objects follow the first, so that it is lines after all."""
     try:
-        return load(source)
+        return load(source, MAX_RECORD_BYTES)
     except FormatError as error:
         if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
             return None
@@ -159,11 +160,11 @@ def _document(source: Source) -> Any:
 
 
 def _by_line(sample: bytes) -> bool:
-    """Most of the first lines are whole objects, and there are two lines at least."""
+    """The first line is a whole object, or most of the first are, and there are two at least."""
     lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
         return False
-    return sum(map(_is_object, lines)) > len(lines) / 2
+    return _is_object(lines[0]) or sum(map(_is_object, lines)) > len(lines) / 2
 
 
 def _is_object(line: bytes) -> bool:

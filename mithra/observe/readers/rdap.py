@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypedDict
 
 import msgspec
@@ -32,6 +33,7 @@ __all__ = ["READERS"]
 
 DATABASE_UPDATE = "last update of rdap database"
 SEARCHES = ("domainSearchResults", "nameserverSearchResults", "entitySearchResults")
+ITEMS_AT_ONCE = 1 << 14
 FETCHED = ("captured_at", "fetched_at", "retrieved_at")  # as crawlers add it to the answer
 _SHOWN = ("objectClassName", "ldhName", "unicodeName")
 
@@ -59,33 +61,43 @@ def read_rdap(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         return _Answer(value, options) if isinstance(value, dict) else value
 
     for batch in jsonfile.records(source, parse):
-        rejects, rows = batch.rejects, defaultdict[str, list[dict[str, Any]]](list)
-        rejects.excerpts[:] = [_HIDDEN] * len(rejects.excerpts)
-        found = [
+        batch.rejects.excerpts[:] = [_HIDDEN] * len(batch.rejects.excerpts)
+        found = (
             (number, item)
             for number, value in zip(batch.numbers, batch.values, strict=True)
-            for item in (value if isinstance(value, _Answer) else _Answer(value, options)).items_
-        ]
-        names = _canonical(text for _, item in found for text in [item.name, *item.hosts])
-        for number, item in found:
-            name, reason = names[item.name]
-            if item.refused or name is None:
-                rejects.add(number, item.refused or reason or "no_name", item.shown or item.name)
-            elif name.endswith((".in-addr.arpa", ".ip6.arpa")):
-                rejects.add(number, "reverse_zone", name)
-            elif item.table == "resolutions":
-                rows[item.table] += [{**row, "name": name} for row in item.rows]
-            else:
-                hosts = {host: names[host] for host in item.hosts}
-                servers = sorted({host for host, _ in hosts.values() if host is not None})
-                rows[item.table] += [{**row, "domain": name, "name_servers": servers} for row in item.rows]
-                for host, (kept, why) in hosts.items():
-                    if kept is None:
-                        rejects.add(number, f"name_server_{why}", host)
-        for table, kept_rows in rows.items():
-            yield _rows(table, kept_rows, options)
+            for item in (value.found if isinstance(value, _Answer) else _items(value, options))
+        )
+        rejects = batch.rejects
+        while items := list(islice(found, ITEMS_AT_ONCE)):
+            yield from _tables(items, rejects, options)
+            if rejects.lines:
+                yield rejects
+            rejects = Rejects()
         if rejects.lines:
             yield rejects
+
+
+def _tables(items: list[tuple[int, _Item]], rejects: Rejects, options: Options) -> Iterator[Rows]:
+    """Rows of some items, whose names are made canonical; those refused are added to the rejects."""
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    names = _canonical(text for _, item in items for text in [item.name, *item.hosts])
+    for number, item in items:
+        name, reason = names[item.name]
+        if item.refused or name is None:
+            rejects.add(number, item.refused or reason or "no_name", item.shown or item.name)
+        elif name.endswith((".in-addr.arpa", ".ip6.arpa")):
+            rejects.add(number, "reverse_zone", name)
+        elif item.table == "resolutions":
+            rows[item.table] += [{**row, "name": name} for row in item.rows]
+        else:
+            hosts = {host: names[host] for host in item.hosts}
+            servers = sorted({host for host, _ in hosts.values() if host is not None})
+            rows[item.table] += [{**row, "domain": name, "name_servers": servers} for row in item.rows]
+            for host, (kept, why) in hosts.items():
+                if kept is None:
+                    rejects.add(number, f"name_server_{why}", host)
+    for table, kept_rows in rows.items():
+        yield _rows(table, kept_rows, options)
 
 
 @dataclass(slots=True)
@@ -101,12 +113,16 @@ class _Item:
 
 
 class _Answer(dict[str, Any]):
-    """The items of an answer. What else it held is let go at once: live objects cost the garbage collector
-    more than reading them."""
+    """What an answer says. The answer itself is let go at once: live objects cost the garbage collector more
+    than reading them."""
 
     def __init__(self, answer: dict[str, Any], options: Options) -> None:
         super().__init__()
-        self.items_ = [_item(found, options) for found in _objects(answer)]
+        self.found = list(_items(answer, options))
+
+
+def _items(answer: dict[str, Any], options: Options) -> Iterator[_Item]:
+    return (_item(found, options) for found in _objects(answer))
 
 
 def _item(found: dict[str, Any], options: Options) -> _Item:
@@ -140,12 +156,12 @@ class _RefusedError(Exception):
     """Why an object makes no registration."""
 
 
-def _objects(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _objects(record: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """The objects of an answer: itself, or the results of a search, of whose fetching the answer tells."""
     for key in SEARCHES:
         if isinstance(record.get(key), list):
             fetched = {name: record[name] for name in FETCHED if name in record}
-            return [{**fetched, **found} if isinstance(found, dict) else {} for found in record[key]]
+            return ({**fetched, **found} if isinstance(found, dict) else {} for found in record[key])
     return [record]
 
 
