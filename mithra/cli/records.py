@@ -31,7 +31,9 @@ def ingest(
     workspace: WorkspaceFolder,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE", help="Files, folders or quoted patterns; gzip is unpacked."),
+        typer.Argument(
+            metavar="FILE", help="Files, folders or quoted patterns; gzip, zstd, bzip2 and xz are unpacked."
+        ),
     ],
     format: Annotated[
         str, typer.Option(metavar="NAME", help="A reader's name; auto looks at the content.")

@@ -1,19 +1,22 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
-memory as a whole, so its size is limited.
+Lines and the elements of an array are streamed. A single object over many lines has to be held in memory as
+a whole, so its size is limited.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from mithra.errors import FormatError
-from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
+from mithra.observe.readers.jsonarray import elements, is_array
+from mithra.observe.source import CHUNK_BYTES, MAX_LINE_BYTES, Rejects, Source
 
 __all__ = [
     "BOM",
@@ -25,14 +28,19 @@ __all__ = [
     "first_records",
     "load",
     "loads",
+    "only",
     "records",
 ]
 
 MAX_DOCUMENT_BYTES = 1 << 28
+MAX_RECORD_BYTES = 1 << 24  # of one that is a whole file: unpacked it may take 20 times as much
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 BOM = b"\xef\xbb\xbf"
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+Parse = Callable[[bytes], Any]
 
 
 @dataclass
@@ -89,22 +97,25 @@ def first_lines(sample: bytes) -> Iterator[dict[str, Any]]:
         yield value
 
 
-def records(source: Source) -> Iterator[JsonRecords]:
+def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]:
     """Objects in batches.
+
+    Args:
+        parse: makes an object of a line; default `loads`.
 
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
+    if is_array(source.sample):
+        yield from _array(source)
+        return
     document = None if by_line(source.sample) else _document(source)
     if document is None:
-        yield from _lines(source)
+        yield from _lines(source, parse or loads)
         return
-    values = document if isinstance(document, list) else [document]
-    for start in range(0, len(values), RECORDS_PER_BATCH):
-        batch = JsonRecords()
-        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
-            batch.add(number, value)
-        yield batch
+    batch = JsonRecords()
+    batch.add(1, document)
+    yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -120,17 +131,36 @@ def loads(data: bytes) -> Any:
     return value
 
 
-def load(source: Source) -> Any:
+def only(shape: type) -> Parse:
+    """A parser that makes of an object only the keys of a TypedDict; much faster than all of it.
+
+    It raises what `loads` raises. An object of another shape is made whole, what lies under other keys is
+    checked for its syntax alone.
+    """
+    decode: Parse = msgspec.json.Decoder(shape).decode
+
+    def parse(data: bytes) -> Any:
+        try:
+            return decode(data.removeprefix(BOM))
+        except msgspec.ValidationError:
+            return loads(data)
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from error
+
+    return parse
+
+
+def load(source: Source, limit: int = MAX_DOCUMENT_BYTES) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than 256 MiB.
+        FormatError: it is not JSON, or larger than the limit.
     """
     with source.open() as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
         raise FormatError(
-            f"one JSON document of over {MAX_DOCUMENT_BYTES >> 20} MiB",
+            f"one JSON document of over {limit >> 20} MiB",
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
@@ -140,10 +170,24 @@ def load(source: Source) -> Any:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
 
 
+def _array(source: Source) -> Iterator[JsonRecords]:
+    batch, chars = JsonRecords(), 0
+    for number, element in enumerate(elements(source), 1):
+        if element.fine:
+            batch.add(number, element.value)
+        else:
+            batch.rejects.add(number, "not_json", "half a surrogate pair")
+        chars += element.chars
+        if chars >= CHUNK_BYTES or len(batch.values) >= RECORDS_PER_BATCH:
+            yield batch
+            batch, chars = JsonRecords(), 0
+    yield batch
+
+
 def _document(source: Source) -> Any:
     """A whole document; None where more objects follow the first, so that it is lines after all."""
     try:
-        return load(source)
+        return load(source, MAX_RECORD_BYTES)
     except FormatError as error:
         if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
             return None
@@ -151,11 +195,11 @@ def _document(source: Source) -> Any:
 
 
 def by_line(sample: bytes) -> bool:
-    """Most of the first lines are whole objects, and there are two lines at least."""
+    """The first line is a whole object, or most of the first are, and there are two at least."""
     lines = [line for line in sample.removeprefix(BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
         return False
-    return sum(map(_is_object, lines)) > len(lines) / 2
+    return _is_object(lines[0]) or sum(map(_is_object, lines)) > len(lines) / 2
 
 
 def _is_object(line: bytes) -> bool:
@@ -165,7 +209,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _lines(source: Source) -> Iterator[JsonRecords]:
+def _lines(source: Source, parse: Parse) -> Iterator[JsonRecords]:
     for first, lines in source.lines():
         batch = JsonRecords()
         for number, line in enumerate(lines, first):
@@ -173,7 +217,7 @@ def _lines(source: Source) -> Iterator[JsonRecords]:
                 batch.rejects.add(number, "line_too_long", line)
             elif line.strip():
                 try:
-                    batch.add(number, loads(line))
+                    batch.add(number, parse(line))
                 except (ValueError, RecursionError):
                     batch.rejects.add(number, "not_json", line)
         yield batch

@@ -34,6 +34,7 @@ WIDE_BATCH_ROWS = 1 << 16  # of records with many or long fields
 JSON_MEMORY = "1GB"
 JSON_THREADS = 1  # it reads a file in order with one anyway, and leaves the other core to the conversion
 ODD_LINES_PER_BATCH = 1 << 14
+DUCKDB_PACKINGS = {None: "uncompressed", "gzip": "gzip", "zstd": "zstd"}  # others are read in Python
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,16 @@ class JsonLines:
         return bool(self._odd) or self._rest_odd
 
     def batches(self) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
-        """Row numbers and rows."""
+        """Row numbers and rows.
+
+        Raises:
+            FormatError: packed data cut short.
+        """
+        if self._source.packing not in DUCKDB_PACKINGS:
+            self._rest_odd = True
+            return
+        if self._source.packing:
+            self._source.verify()
         con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
         silence(con)
         try:
@@ -136,7 +146,7 @@ def parsed(line: bytes) -> dict[str, Any]:
 def read_json(source: Source, chosen: str, columns: str) -> str:
     """SQL that reads a file's lines: expressions, and the columns that they are made from."""
     path = str(source.path).replace("'", "''")
-    packed = "gzip" if source.gzipped else "uncompressed"
+    packed = DUCKDB_PACKINGS.get(source.packing)
     return f"""SELECT {chosen} FROM read_json('{path}', format = 'newline_delimited',
         compression = '{packed}', ignore_errors = true, columns = {{{columns}}})"""
 
@@ -155,7 +165,7 @@ def read_columns(
         records_of: the records that a document holds.
 
     Raises:
-        FormatError: gzip data cut short, or a document that is no JSON.
+        FormatError: packed data cut short, or a document that is no JSON.
     """
     if _by_line(source.sample, records_of):
         yield from _lines(source, columns, convert, shown)
@@ -166,8 +176,6 @@ def read_columns(
 def _lines(
     source: Source, columns: Mapping[str, Column], convert: Convert, shown: Callable[[bytes], str]
 ) -> Iterator[Rows | Rejects]:
-    if source.gzipped:
-        source.verify()
     lines = JsonLines(source, _query(source, columns), batch_rows=WIDE_BATCH_ROWS)
     for rows, batch in lines.batches():
         empty = _empty(batch)

@@ -7,7 +7,7 @@ the second pass, which either makes the record after all or says why not.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.errors import FormatError
+from mithra.observe.readers import jsonfile
 from mithra.observe.readers.jsonlines import JsonLines, OddError, parsed, read_json
 from mithra.observe.records import resolutions
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
@@ -23,18 +24,21 @@ from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 __all__ = ["READERS"]
 
 FRAME_KEYS = {"cond", "obj"}
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
-# Our column: the keys that hold it, first come first served. `zone_` times are DNSDB's, from zone files.
+# Our column: the keys that hold it, first come first served. `zone_` times are those of zone files, `_ms`
+# are milliseconds.
 _KEYS = {
     "rrname": ("rrname",),
     "rrtype": ("rrtype",),
     "rdata": ("rdata", "rrdata"),
-    "first": ("time_first", "zone_time_first"),
-    "last": ("time_last", "zone_time_last"),
+    "first": ("time_first", "time_first_ms", "zone_time_first"),
+    "last": ("time_last", "time_last_ms", "zone_time_last"),
     "count": ("count",),
     "origin": ("origin",),
 }
 _NUMBERS = {"first", "last", "count"}
+_WHOLE = {"succeeded", "limited"}  # conditions that end an answer with all of it there
 
 
 @dataclass
@@ -43,11 +47,20 @@ class _Seen:
 
     lines: JsonLines
     last_frame: str | None = None
+    begun: int = 0  # DNSDB's answers in this file, and those with their closing frame
+    ended: int = 0
+
+    def frame(self, condition: object) -> None:
+        """Take note of a frame's condition."""
+        if isinstance(condition, str):
+            self.last_frame = condition
+            self.begun += condition == "begin"
+            self.ended += condition in _WHOLE
 
 
 def sniff_cof(sample: bytes) -> bool:
-    """JSON objects a line with rrname and rrtype, or DNSDB's frames."""
-    first = _first_object(sample)
+    """JSON objects a line (or in one array) with rrname and rrtype, or DNSDB's frames."""
+    first = _first_object(sample) or jsonfile.first_record(sample)
     if first is None:
         return False
     record = first.get("obj")
@@ -60,17 +73,18 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Resolutions of a COF file.
 
     Raises:
-        FormatError: gzip data cut short, or DNSDB's frames without the closing one.
+        FormatError: packed data cut short, or DNSDB's frames without the closing one.
     """
+    if _first_object(source.sample) is None and source.sample.lstrip(_BLANK).startswith(b"["):
+        yield from _array(source, options)
+        return
     framed = bool(FRAME_KEYS & (_first_object(source.sample) or {}).keys())
-    if source.gzipped:
-        source.verify()
     seen = _Seen(JsonLines(source, _query(source, framed)))
     for row, batch in seen.lines.batches():
         yield _kept(row, batch, source, options, seen)
     for picked in seen.lines.odd() if seen.lines.has_odd else ():
         yield from _exact(picked, source, options, framed, seen)
-    if framed and seen.last_frame not in {"succeeded", "limited"}:
+    if framed and (seen.last_frame not in _WHOLE or seen.ended < seen.begun):
         raise FormatError(
             "the closing frame is missing, so the answer is not whole",
             value=seen.last_frame,
@@ -79,7 +93,19 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         )
 
 
-READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
+READERS = [Reader("cof", 2, ("resolutions",), sniff_cof, read_cof)]
+
+
+def _array(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of one JSON array, as clients of CIRCL's server keep its answers."""
+    for batch in jsonfile.records(source):
+        lines = [
+            (n, json.dumps(value).encode(), None)
+            for n, value in zip(batch.numbers, batch.values, strict=True)
+        ]
+        yield from _exact(lines, source, options, False, None)
+        if batch.rejects.lines:
+            yield batch.rejects
 
 
 def _query(source: Source, framed: bool) -> str:
@@ -95,7 +121,7 @@ def _query(source: Source, framed: bool) -> str:
         fields["rdata"] = "VARCHAR[]"
     record = "obj." if framed else ""
     chosen = [
-        f"coalesce({', '.join(f'{record}{key}' for key in keys if key in fields)}) AS {column}"
+        f"coalesce({', '.join(record + key + _scale(key) for key in keys if key in fields)}) AS {column}"
         for column, keys in _KEYS.items()
         if any(key in fields for key in keys)
     ]
@@ -105,6 +131,11 @@ def _query(source: Source, framed: bool) -> str:
         columns = f"cond: 'VARCHAR', obj: 'STRUCT({structure})'"
         chosen.append("cond")
     return read_json(source, ", ".join(chosen), columns)
+
+
+def _scale(key: str) -> str:
+    """SQL that makes seconds of a time under this key."""
+    return " // 1000" if key.endswith("_ms") else ""
 
 
 def _kept(row: pa.Array, batch: pa.RecordBatch, source: Source, options: Options, seen: _Seen) -> Rows:
@@ -145,9 +176,8 @@ def _frames(batch: pa.RecordBatch, seen: _Seen) -> pa.Array:
     """Rows that are DNSDB's frames (begin, ongoing, succeeded …) and no record."""
     if "cond" not in batch.schema.names:
         return pa.repeat(pa.scalar(False), batch.num_rows)
-    states = pc.drop_null(batch["cond"])
-    if len(states):
-        seen.last_frame = states[-1].as_py()
+    for condition in pc.drop_null(batch["cond"]).to_pylist():
+        seen.frame(condition)
     return pc.and_(pc.is_valid(batch["cond"]), pc.is_null(batch["rrname"]))
 
 
@@ -172,11 +202,11 @@ def _with_source(
 
 
 def _exact(
-    picked: list[tuple[int, bytes, str | None]],
+    picked: Sequence[tuple[int, bytes, str | None]],
     source: Source,
     options: Options,
     framed: bool,
-    seen: _Seen,
+    seen: _Seen | None,
 ) -> Iterator[Rows | Rejects]:
     rejects = Rejects()
     records = list[dict[str, Any]]()
@@ -201,10 +231,10 @@ def _exact(
 _EXACT = pa.schema([(name, pa.int64() if name in _NUMBERS else pa.string()) for name in _KEYS])
 
 
-def _records(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
+def _records(line: bytes, framed: bool, seen: _Seen | None) -> list[dict[str, Any]]:
     record = parsed(line)
-    if framed:
-        seen.last_frame = record.get("cond", seen.last_frame)
+    if framed and seen is not None:
+        seen.frame(record.get("cond"))
         inner = record.get("obj")
         if inner is None:
             return []
@@ -228,7 +258,13 @@ def _records(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
 
 
 def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((record[key] for key in keys if record.get(key) is not None), None)
+    key = next((key for key in keys if record.get(key) is not None), None)
+    if key is None or not key.endswith("_ms"):
+        return None if key is None else record[key]
+    try:
+        return float(record[key]) / 1000
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OddError("bad_date") from error
 
 
 def _seconds(value: Any) -> int | None:

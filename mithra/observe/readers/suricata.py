@@ -1,4 +1,4 @@
-"""Suricata's EVE JSON: dns events of versions 1, 2 and 3, and tls events.
+"""Suricata's EVE JSON: dns events of versions 1, 2 and 3, tls events, and the hosts of alerts.
 
 Queries are counted by client and hour, the client hashed. Of answers without error every record is taken that
 shows its owner and data: one an event (version 1), a list (`answers`), or, where nothing else is logged, data
@@ -28,11 +28,13 @@ from mithra.observe.certs import of_der
 from mithra.observe.convert import to_moments
 from mithra.observe.hourly import Facts, tabulate, tell, without_persons
 from mithra.observe.readers import jsonfile
+from mithra.observe.readers.alerts import read_alerts
 from mithra.observe.readers.jsonlines import Column, read_columns
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 
+ALERTS = "alert events"
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _ANSWER = pa.struct([("rrname", _TEXT), ("rrtype", _TEXT), ("ttl", pa.int64()), ("rdata", _TEXT)])
 GROUPED = ("A", "AAAA", "NS", "MX", "PTR", "TXT")
@@ -68,15 +70,18 @@ def sniff_eve(sample: bytes) -> bool:
 
 
 def read_eve(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Queries, resolutions and certificates of an EVE log."""
+    """Queries, resolutions, certificates and hosts of alerts of an EVE log."""
     left_out = Counter[str]()
     yield from read_columns(
         source, COLUMNS, lambda batch: _convert(batch, source, options, left_out), without_persons
     )
+    if left_out.pop(ALERTS, 0):  # few among many, and of other fields: a pass of their own
+        yield from read_alerts(source, options)
     tell(source, left_out)
 
 
-READERS = [Reader("suricata-eve", 1, ("queries", "resolutions", "certificates"), sniff_eve, read_eve)]
+TABLES = ("queries", "resolutions", "certificates", "sightings")
+READERS = [Reader("suricata-eve", 1, TABLES, sniff_eve, read_eve)]
 
 
 def _convert(
@@ -93,7 +98,8 @@ def _convert(
             left_out[f"{kind} events"] += len(here)
     rows, reason = tabulate(facts, batch.num_rows, source.stem, options, left_out)
     untyped = pc.if_else(pc.is_null(batch["event_type"]), "no_event_type", None)
-    undated = pc.if_else(pc.is_null(seconds), "no_date", None)
+    mine = pc.and_(pc.is_null(seconds), pc.not_equal(batch["event_type"], "alert"))
+    undated = pc.if_else(mine, "no_date", None)
     return rows, pc.coalesce(untyped.cast(_TEXT), undated.cast(_TEXT), reason)
 
 

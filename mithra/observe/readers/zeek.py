@@ -264,7 +264,7 @@ def _flushed(
 def _cut(source: Source) -> bool:
     """Whether the file does not end with a line's end. (Of packed data gzip's own end tells.)"""
     with source.open() as stream:
-        if source.gzipped:
+        if source.packing:
             return False
         stream.seek(-1, 2)
         return stream.read(1) != b"\n"
