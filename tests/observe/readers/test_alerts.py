@@ -131,6 +131,7 @@ def test_alerts_among_other_events(read):
         {
             "event_type": "dns",
             "timestamp": "2026-06-01T12:00:00Z",
+            "src_ip": "10.0.0.1",
             "dns": {"type": "query", "rrname": "b.example", "rrtype": "A"},
         },
     )
