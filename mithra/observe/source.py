@@ -184,7 +184,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. `version` goes up whenever the same bytes would give other rows."""
+    """One format. `version` goes up whenever the same bytes would give other rows.
+
+    `about` is one line for people, `example` a small file that the reader reads whole (text, or a function
+    that makes the bytes of a binary one), `fields` what it takes from a record, in the format's own words.
+    """
 
     name: str
     version: int
@@ -192,11 +196,19 @@ class Reader:
     sniff: Callable[[bytes], bool]  # on the first 64 KiB
     read: Callable[[Source, Options], Iterator[Rows | Rejects]]
     dated_by_name: bool = False  # a date in the file's name counts where nothing else states one
+    about: str = ""
+    example: str | Callable[[], bytes] = ""
+    fields: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """Name and version, as recorded with each ingest."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def example_bytes(self) -> bytes:
+        """The example as a file holds it."""
+        return self.example.encode() if isinstance(self.example, str) else self.example()
 
 
 class _Unpacked(io.RawIOBase):

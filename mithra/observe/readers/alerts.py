@@ -69,7 +69,23 @@ def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         yield from sighting_rows(found, batch.rejects, source, options)
 
 
-READERS = [Reader("suricata-alerts", 1, ("sightings",), sniff_alerts, read_alerts)]
+READERS = [
+    Reader(
+        "suricata-alerts",
+        1,
+        ("sightings",),
+        sniff_alerts,
+        read_alerts,
+        about="Suricata's alerts (EVE JSON), as in T-Pot: the hosts that they name",
+        example='{"timestamp":"2026-01-01T12:00:00.080710+0000","event_type":"alert","host":"ids-1",'
+        '"src_ip":"10.0.0.7","dest_ip":"192.0.2.7","alert":{"gid":1,"signature_id":2027758,'
+        '"signature":"ET DNS Query for .cc TLD"},"dns":{"query":[{"rrname":"c2.example.com"}]}}\n',
+        fields=(
+            *("timestamp", "event_type", "host", "alert.signature_id", "alert.metadata.mitre_technique_id"),
+            *("http.hostname", "http.url", "tls.sni", "quic.sni", "dns.rrname", "dns.query", "dns.queries"),
+        ),
+    )
+]
 
 
 class _Rule(TypedDict, total=False):
