@@ -19,7 +19,7 @@ from mithra.observe.readers.labels import host_of_url
 from mithra.observe.readers.sightings import Sighting, sighting_rows
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
-__all__ = ["READERS", "alert_sightings"]
+__all__ = ["READERS", "alert_sightings", "alerts_among"]
 
 SNIFFED_LINES = 50
 _ENDS = ("src_ip", "dest_ip")
@@ -60,13 +60,28 @@ def sniff_alerts(sample: bytes) -> bool:
 def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Sightings of a file of alerts. Other events are passed over."""
     for batch in jsonfile.records(source, _PARSE):
-        found = list[tuple[int, Sighting]]()
         for number, record in zip(batch.numbers, batch.values, strict=True):
             if "event_type" not in record:
                 batch.rejects.add(number, "no_event_type", sorted(map(str, record)))
-            found += [(number, sighting) for sighting in alert_sightings(record)]
-        log.info("%s: hosts in %d of %d records", source.name, len({n for n, _ in found}), len(batch.values))
-        yield from sighting_rows(found, batch.rejects, source, options)
+        yield from _rows(batch, batch.rejects, source, options)
+
+
+def alerts_among(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Sightings of the alerts among other events, for the reader of these; rejects are of alerts alone."""
+    for batch in jsonfile.records(source, lambda line: _PARSE(line) if b'"alert"' in line else {}):
+        yield from _rows(batch, Rejects(), source, options)
+
+
+def _rows(
+    batch: jsonfile.JsonRecords, rejects: Rejects, source: Source, options: Options
+) -> Iterator[Rows | Rejects]:
+    found = [
+        (number, sighting)
+        for number, record in zip(batch.numbers, batch.values, strict=True)
+        for sighting in alert_sightings(record)
+    ]
+    log.info("%s: %d hosts of alerts in %d records", source.name, len(found), len(batch.values))
+    yield from sighting_rows(found, rejects, source, options)
 
 
 READERS = [

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mithra.observe.readers.alerts import alert_sightings, sniff_alerts
+from mithra.observe.readers.alerts import alert_sightings, alerts_among, sniff_alerts
+from mithra.observe.source import Options, Rejects, Rows, Source
 
 
 def alert(**fields: object) -> dict[str, object]:
@@ -129,3 +130,20 @@ def test_files_with_other_events_are_not_for_this_reader(read):
     assert read(mixed, "suricata-alerts").column("sightings", "indicator") == ["a.example"]
     assert sniff_alerts(lines(alert()).encode())
     assert not sniff_alerts(mixed.encode())
+
+
+def test_alerts_among_other_events(tmp_path):
+    path = tmp_path / "eve.json"
+    path.write_text(
+        lines(
+            {"event_type": "dns", "timestamp": "2026-06-01T12:00:00Z", "dns": {"rrname": "a.example"}},
+            alert(dns={"query": [{"rrname": "b.example"}]}),
+            {"event_type": "stats", "stats": {"alert": 1}},
+            alert(tls={"sni": "c.example"}, timestamp=None),
+        )
+        + "{cut"
+    )
+    found = list(alerts_among(Source.at(path), Options()))
+    rows = [row["indicator"] for item in found if isinstance(item, Rows) for row in item.data.to_pylist()]
+    rejects = [(item.lines, item.reasons) for item in found if isinstance(item, Rejects)]
+    assert (rows, rejects) == (["b.example"], [([4], ["no_date"])])
