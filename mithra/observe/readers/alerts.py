@@ -48,7 +48,7 @@ def alert_sightings(record: Mapping[str, Any]) -> list[Sighting]:
 
 def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Sightings of a file's alerts. Other events, and lines that hold none, are the business of others."""
-    for batch in jsonfile.records(source, _PARSE):
+    for batch in jsonfile.records(source, lambda line: _PARSE(line) if b'"alert"' in line else {}):
         found = [
             (number, sighting)
             for number, record in zip(batch.numbers, batch.values, strict=True)

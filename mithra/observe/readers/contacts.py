@@ -3,7 +3,8 @@
 
 Kept of a registrant is the property `org`, and the name only of a card that says that it is about an
 organisation. Where a card says neither organisation nor individual and gives one text as both name and
-organisation, it may be either: kept is the text's keyed hash, which still ties what belongs together.
+organisation, it may be either, unless it has a word that companies have (Ltd, GmbH, Société). Kept then is
+the text's keyed hash, which still ties what belongs together.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ _REDACTED = re.compile(
     re.IGNORECASE,
 )
 _PROPERTIES = {"fn", "n", "org", "kind"}
+_COMPANY_WORDS = """
+ag aps asa asbl association authority bv bvba college company cooperative corp corporation council department
+federation foundation gesellschaft gmbh group holding holdings inc incorporated institute institut
+international jsc kft kg limited llc llp ltd ltda mbh ministry nv office ooo organisation organization oy oyj
+plc pte pty pvt sarl sas school sdn societe société sociedad società solutions spol srl sro stiftung systems
+technologies technology trust universidad università universität université university verein
+"""  # no surnames among them, such as Bank, Co and Sa
+_COMPANY = frozenset(_COMPANY_WORDS.split())
 _FIELD = re.compile(r"registrant\W+organi[sz]ation", re.IGNORECASE)  # as registered with IANA (RFC 9537)
 
 
@@ -42,7 +51,9 @@ def organisation_of(domain: dict[str, Any], registrant: dict[str, Any], options:
         organisation = _first(card["fn"]) if kind == "org" else None
     elif kind == "individual" and (not names or _folded(organisation) in names):
         return None
-    elif kind != "org" and _folded(organisation) in names:
+    elif (
+        kind != "org" and _folded(organisation) in names and not _COMPANY & set(_folded(organisation).split())
+    ):
         return client_hash(_folded(organisation), options.client_key())
     return None if organisation is None or "@" in organisation else organisation
 

@@ -105,7 +105,16 @@ def sniff_dionaea(sample: bytes) -> bool:
     return isinstance(link, dict) and {"protocol", "transport", "type"} <= link.keys() and "src_ip" in record
 
 
-def _reader(name: str, sniff: Callable[[bytes], bool], of: _Sightings, needs: set[str]) -> Reader:
+def _reader(
+    name: str,
+    sniff: Callable[[bytes], bool],
+    of: _Sightings,
+    needs: set[str],
+    *,
+    about: str,
+    example: str,
+    fields: tuple[str, ...],
+) -> Reader:
     """A reader of one kind of log, whose records have one of the keys `needs` at least."""
     parse = jsonfile.only(_Event)
 
@@ -120,7 +129,7 @@ def _reader(name: str, sniff: Callable[[bytes], bool], of: _Sightings, needs: se
             log.info("%s: %d hosts in %d events", source.name, len(found), len(batch.values))
             yield from sighting_rows(found, batch.rejects, source, options, labelled)
 
-    return Reader(name, 1, ("sightings", "labels"), sniff, read)
+    return Reader(name, 1, ("sightings", "labels"), sniff, read, about=about, example=example, fields=fields)
 
 
 class _Event(TypedDict, total=False):
@@ -204,6 +213,27 @@ _COWRIE: dict[str, Callable[[Mapping[str, Any]], _Found]] = {
     "cowrie.direct-tcpip.request": lambda event: _Found("proxy", PROXY, {_text(event, "dst_ip"): None}),
 }
 READERS = [
-    _reader("cowrie", sniff_cowrie, cowrie_sightings, {"eventid"}),
-    _reader("dionaea", sniff_dionaea, dionaea_sightings, {"origin", "connection"}),
+    _reader(
+        "cowrie",
+        sniff_cowrie,
+        cowrie_sightings,
+        {"eventid"},
+        about="Cowrie's JSON log: who attacked, and which hosts were fetched from or named",
+        example='{"eventid":"cowrie.session.file_download","timestamp":"2026-01-01T12:00:00.584777Z",'
+        '"sensor":"sensor-1","src_ip":"192.0.2.7","url":"http://payload.example.com/bins/x.sh"}\n',
+        fields=("eventid", "timestamp", "sensor", "src_ip", "url", "input", "dst_ip"),
+    ),
+    _reader(
+        "dionaea",
+        sniff_dionaea,
+        dionaea_sightings,
+        {"origin", "connection"},
+        about="Dionaea's incidents and its JSON log: who attacked, and hosts fetched from or called back",
+        example='{"timestamp":"2026-01-01T12:00:00.000001","name":"dionaea",'
+        '"origin":"dionaea.download.complete","data":{"url":"http://payload.example.com/x.exe"}}\n',
+        fields=(
+            *("timestamp", "name", "origin", "data.url", "data.connection"),
+            *("connection.type", "src_ip", "src_hostname"),
+        ),
+    ),
 ]

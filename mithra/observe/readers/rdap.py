@@ -341,4 +341,21 @@ class _Object(TypedDict, total=False):
 
 _PARSE = jsonfile.only(_Object)
 
-READERS = [Reader("rdap", 2, ("registrations", "resolutions"), sniff_rdap, read_rdap)]
+READERS = [
+    Reader(
+        "rdap",
+        2,
+        ("registrations", "resolutions"),
+        sniff_rdap,
+        read_rdap,
+        about="RDAP answers about domains and name servers (RFC 9083): one a file, one a line, in arrays or "
+        "search results",
+        example='{"objectClassName":"domain","ldhName":"EXAMPLE.com","status":["active"],'
+        '"events":[{"eventAction":"registration","eventDate":"2020-01-02T03:04:05Z"}],'
+        '"nameservers":[{"ldhName":"ns1.example.net"}]}\n',
+        fields=(
+            *("ldhName", "status", "events", "nameservers", "secureDNS.delegationSigned", "redacted"),
+            *("entities (registrar, organisation of the registrant)", "ipAddresses", "captured_at"),
+        ),
+    )
+]

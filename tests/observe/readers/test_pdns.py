@@ -211,11 +211,12 @@ def test_packed_data_cut_short_is_refused(read, pack):
 
 
 def test_milliseconds(read):
-    times = {"time_first_ms": 1_600_000_000_123, "time_last_ms": 1_600_086_400_000}
+    times = {"time_first_ms": 1_600_000_123, "time_last_ms": 1_700_000_000}
     bare = {key: value for key, value in PLAIN.items() if not key.startswith("time")}
     texts = {key: str(value) for key, value in times.items()}
     got = read(lines({**bare, **times}, {**bare, **texts, "rrtype": 1}, {**bare, "time_first_ms": "x"}))
-    assert got.column("resolutions", "first_seen") == [datetime.fromtimestamp(1_600_000_000, UTC)] * 2
+    assert got.column("resolutions", "first_seen") == [datetime.fromtimestamp(1_600_000, UTC)] * 2
+    assert got.column("resolutions", "last_seen") == [datetime.fromtimestamp(1_700_000, UTC)] * 2
     assert got.rejects == [(3, "bad_date")]
     assert read(lines({**PLAIN, **times, "time_first": 1})).column("resolutions", "first_seen") == [
         datetime.fromtimestamp(1, UTC)
