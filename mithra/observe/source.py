@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -85,6 +85,26 @@ class Options:
     table: str | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     client_key: Callable[[], bytes] = field(default=lambda: b"", compare=False)
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What the caller stated that changes the rows, fit for JSON."""
+        told = {
+            "source": self.source,
+            "verdict": self.verdict,
+            "category": self.category,
+            "known_at": self.known_at and self.known_at.isoformat(),
+            "columns": self.columns and dict(self.columns),
+            "table": self.table,
+        }
+        return {key: value for key, value in told.items() if value is not None}
+
+    def restated(self, stated: Mapping[str, Any]) -> Options:
+        """The same clock and key with what was `stated` at another time."""
+        told = {key: value for key, value in stated.items() if key != "format"}
+        if "known_at" in told:
+            told["known_at"] = datetime.fromisoformat(told["known_at"])
+        return Options(now=self.now, client_key=self.client_key, **told)
 
     @property
     def now_seconds(self) -> int:
@@ -179,7 +199,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. `version` goes up whenever the same bytes would give other rows."""
+    """One format. `version` goes up whenever the same bytes would give other rows.
+
+    `about` is one line for people, `example` a small file that the reader reads whole (text, or a function
+    that makes the bytes of a binary one), `fields` what it takes from a record, in the format's own words.
+    """
 
     name: str
     version: int
@@ -187,11 +211,19 @@ class Reader:
     sniff: Callable[[bytes], bool]  # on the first 64 KiB
     read: Callable[[Source, Options], Iterator[Rows | Rejects]]
     dated_by_name: bool = False  # a date in the file's name counts where nothing else states one
+    about: str = ""
+    example: str | Callable[[], bytes] = ""
+    fields: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """Name and version, as recorded with each ingest."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def example_bytes(self) -> bytes:
+        """The example as a file holds it."""
+        return self.example.encode() if isinstance(self.example, str) else self.example()
 
 
 class _Gunzip(io.RawIOBase):

@@ -66,7 +66,14 @@ def sniff_plain(sample: bytes) -> bool:
     return _share(sample, b"#;!", lambda line: bool(_PLAIN.match(line))) >= PLAIN_SHARE
 
 
-def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, Listed], None]) -> Reader:
+def _reader(
+    name: str,
+    sniff: Callable[[bytes], bool],
+    cut: Callable[[int, str, Listed], None],
+    *,
+    about: str,
+    example: str,
+) -> Reader:
     def read(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         date = date_of_file(source, options)
         warned = name != "plain" or options.verdict is not None
@@ -82,7 +89,8 @@ def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, 
                 warned = True
             yield from label_rows(listed, source, options, date=date)
 
-    return Reader(name, 1, ("labels",), sniff, read)
+    fields = ("host", "date in a comment at the head")
+    return Reader(name, 1, ("labels",), sniff, read, about=about, example=example, fields=fields)
 
 
 def _cut_hosts(number: int, line: str, listed: Listed) -> None:
@@ -161,8 +169,32 @@ def _share(sample: bytes, comments: bytes, test: Callable[[bytes], bool]) -> flo
 
 
 READERS = [
-    _reader("abp", sniff_abp, _cut_abp),
-    _reader("hosts", sniff_hosts, _cut_hosts),
-    _reader("dnsmasq", sniff_dnsmasq, _cut_dnsmasq),
-    _reader("plain", sniff_plain, _cut_plain),
+    _reader(
+        "abp",
+        sniff_abp,
+        _cut_abp,
+        about="Adblock rules that block whole hosts",
+        example="[Adblock Plus]\n! Last modified: 2026-06-01\n||bad.example^\n",
+    ),
+    _reader(
+        "hosts",
+        sniff_hosts,
+        _cut_hosts,
+        about="hosts files that send names nowhere",
+        example="# Date: 2026-06-01\n0.0.0.0 bad.example\n",
+    ),
+    _reader(
+        "dnsmasq",
+        sniff_dnsmasq,
+        _cut_dnsmasq,
+        about="dnsmasq directives that answer for whole domains",
+        example="# Date: 2026-06-01\naddress=/bad.example/0.0.0.0\n",
+    ),
+    _reader(
+        "plain",
+        sniff_plain,
+        _cut_plain,
+        about="one name or URL a line, with --verdict and, where the list holds no date, --known-at",
+        example="# Date: 2026-06-01\nbad.example\nhttps://worse.example/login\n",
+    ),
 ]

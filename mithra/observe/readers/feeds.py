@@ -147,6 +147,24 @@ def _no_table(source: Source) -> FormatError:
 
 
 READERS = [
-    Reader("feed-csv", 1, ("labels",), sniff_feed, read_feed),
-    Reader("feed-json", 1, ("labels",), sniff_feed_json, read_feed_json),
+    Reader(
+        "feed-csv",
+        1,
+        ("labels",),
+        sniff_feed,
+        read_feed,
+        about="threat feeds as tables with a host or URL and a date: URLhaus, ThreatFox, Maltrail and others",
+        example="first_seen,url,threat\n2026-06-01 12:00:00,http://bad.example/x,malware_download\n",
+        fields=("domain", "url", "ioc", "first_seen", "dateadded", "threat", "malware", "source"),
+    ),
+    Reader(
+        "feed-json",
+        1,
+        ("labels",),
+        sniff_feed_json,
+        read_feed_json,
+        about="threat feeds as JSON objects with a host or URL and a date",
+        example='[{"url":"https://bad.example/login","date":"2026-06-01","category":"phishing"}]\n',
+        fields=("domain", "url", "date", "category", "source"),
+    ),
 ]

@@ -170,4 +170,16 @@ def _wide(packed: bytes) -> bytes:
     return packed if len(packed) == 16 else _MAPPED + packed
 
 
-READERS = [Reader("networks-csv", 1, ("networks",), sniff_networks, read_networks, dated_by_name=True)]
+READERS = [
+    Reader(
+        "networks-csv",
+        1,
+        ("networks",),
+        sniff_networks,
+        read_networks,
+        dated_by_name=True,
+        about="address ranges and their autonomous systems, by start and end or by network",
+        example='start,end,asn,organisation\n192.0.2.0,192.0.2.255,64500,"Example Net, Inc."\n',
+        fields=("start", "end", "network", "asn", "organisation"),
+    )
+]

@@ -103,7 +103,19 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         )
 
 
-READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
+READERS = [
+    Reader(
+        "cof",
+        1,
+        ("resolutions",),
+        sniff_cof,
+        read_cof,
+        about="passive DNS in the Common Output Format, one JSON object a line, also in DNSDB's frames",
+        example='{"rrname":"www.example.com.","rrtype":"A","rdata":["192.0.2.7"],"time_first":1767225600,'
+        '"time_last":1769817600,"count":12}\n',
+        fields=("rrname", "rrtype", "rdata", "time_first", "time_last", "count", "origin"),
+    )
+]
 
 
 def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:

@@ -157,6 +157,25 @@ def _rows(
 _NULL = pa.scalar(None, pa.string())
 
 READERS = [
-    Reader("warninglist", 1, ("popularity",), sniff_warning_list, read_warning_list),
-    Reader("ranks-csv", 1, ("popularity",), sniff_ranks, read_ranks, dated_by_name=True),
+    Reader(
+        "warninglist",
+        1,
+        ("popularity",),
+        sniff_warning_list,
+        read_warning_list,
+        about="MISP warning lists of well-known names",
+        example='{"name":"Known names","version":20260822,"type":"hostname","list":["example.com"]}\n',
+        fields=("name", "version", "list"),
+    ),
+    Reader(
+        "ranks-csv",
+        1,
+        ("popularity",),
+        sniff_ranks,
+        read_ranks,
+        dated_by_name=True,
+        about="ranked names: Tranco, Umbrella, Majestic, Cloudflare Radar, CrUX and other rank,name tables",
+        example="rank,domain\n1,example.com\n2,example.org\n",
+        fields=("rank", "domain", "date"),
+    ),
 ]

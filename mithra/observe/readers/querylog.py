@@ -116,4 +116,16 @@ def _hour(text: str, offset: str | None) -> int | None:
     return seconds - seconds % SECONDS_PER_HOUR
 
 
-READERS = [Reader("bind-query-log", 1, ("queries",), sniff_query_log, read_query_log)]
+READERS = [
+    Reader(
+        "bind-query-log",
+        1,
+        ("queries",),
+        sniff_query_log,
+        read_query_log,
+        about="BIND's query log; clients become keyed hashes, queries are counted by the hour",
+        example="24-Aug-2026 02:47:22.825 queries: info: client @0x7fdc5c0fb098 192.0.2.7#45830 "
+        "(www.example.com): query: www.example.com IN A +E(0)K (127.0.0.1)\n",
+        fields=("time", "client", "query"),
+    )
+]

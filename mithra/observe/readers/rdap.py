@@ -240,4 +240,20 @@ def _time(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-READERS = [Reader("rdap", 1, ("registrations",), sniff_rdap, read_rdap)]
+READERS = [
+    Reader(
+        "rdap",
+        1,
+        ("registrations",),
+        sniff_rdap,
+        read_rdap,
+        about="RDAP answers about domains (RFC 9083): one a file, one a line, in arrays or search results",
+        example='{"objectClassName":"domain","ldhName":"EXAMPLE.com","status":["active"],'
+        '"events":[{"eventAction":"registration","eventDate":"2020-01-02T03:04:05Z"}],'
+        '"nameservers":[{"ldhName":"ns1.example.net"}]}\n',
+        fields=(
+            *("ldhName", "status", "events", "nameservers", "secureDNS.delegationSigned"),
+            *("entities (registrar, organisation of the registrant)", "captured_at"),
+        ),
+    )
+]
