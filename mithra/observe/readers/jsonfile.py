@@ -1,11 +1,12 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
-memory as a whole, so its size is limited.
+Lines are streamed, and so are the elements of an array. A single object has to be held in memory as a whole,
+so what it may hold is limited: a few bytes of JSON can become hundreds in memory.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -17,10 +18,14 @@ from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
 __all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
 
-MAX_DOCUMENT_BYTES = 1 << 28
+MAX_DOCUMENT_BYTES = 1 << 27
+MAX_MEMORY_BYTES = 300 << 20  # that the values of a document may take
+MAX_ELEMENT_CHARS = 1 << 22  # of an array
+CHUNK_BYTES = 1 << 20
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 _BOM = b"\xef\xbb\xbf"
+_FILLED = re.compile(r"[^ \t\r\n]")
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -61,16 +66,16 @@ def records(source: Source) -> Iterator[JsonRecords]:
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
+    if source.sample.removeprefix(_BOM).lstrip().startswith(b"["):
+        yield from _elements(source)
+        return
     document = None if _by_line(source.sample) else _document(source)
     if document is None:
         yield from _lines(source)
         return
-    values = document if isinstance(document, list) else [document]
-    for start in range(0, len(values), RECORDS_PER_BATCH):
-        batch = JsonRecords()
-        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
-            batch.add(number, value)
-        yield batch
+    batch = JsonRecords()
+    batch.add(1, document)
+    yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -90,7 +95,7 @@ def load(source: Source) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than 256 MiB.
+        FormatError: it is not JSON, larger than 128 MiB, or of more values than fit in 300 MiB.
     """
     with source.open() as stream:
         data = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -100,10 +105,99 @@ def load(source: Source) -> Any:
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
+    if _memory(data) > MAX_MEMORY_BYTES:
+        raise FormatError(
+            f"one JSON document of more values than fit in {MAX_MEMORY_BYTES >> 20} MiB",
+            file=source.path,
+            hint="Write it as JSON lines, one object a line",
+        )
     try:
         return loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+def _memory(data: bytes) -> int:
+    """About how many bytes the values of a document take in CPython at most, with the text itself."""
+    return 2 * len(data) + 240 * data.count(b"{") + 64 * (data.count(b"[") + data.count(b","))
+
+
+def _elements(source: Source) -> Iterator[JsonRecords]:
+    """Elements of an array, numbered from 1, in batches."""
+    batch = JsonRecords()
+    for number, (value, text) in enumerate(_values(source), 1):
+        if "\\u" in text and _HALF_PAIR.search(text.encode()) and not _is_text(value):
+            batch.rejects.add(number, "not_json", text)
+        else:
+            batch.add(number, value)
+        if len(batch.numbers) + len(batch.rejects.lines) >= RECORDS_PER_BATCH:
+            yield batch
+            batch = JsonRecords()
+    yield batch
+
+
+def _values(source: Source) -> Iterator[tuple[Any, str]]:
+    """Values of an array with their text. While one is not whole more is read, twice as much each time."""
+    decoder = json.JSONDecoder()
+    with source.open() as stream:
+        decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        text, at, ended = "", 0, False
+
+        def fill() -> None:
+            nonlocal text, at, ended
+            data = stream.read(max(CHUNK_BYTES, len(text) - at))
+            text, at, ended = text[at:] + decode(data, not data), 0, not data
+
+        def skip() -> str:
+            """Over white space; the character that follows, empty at the end of the file."""
+            nonlocal at
+            while True:
+                found = _FILLED.search(text, at)
+                if found is not None:
+                    at = found.start()
+                    return text[at]
+                at = len(text)
+                if ended:
+                    return ""
+                fill()
+
+        try:
+            skip()
+            at += 1  # the opening bracket
+            mark = skip()
+            while mark != "]":
+                skip()
+                try:
+                    value, end = decoder.raw_decode(text, at)
+                except ValueError:
+                    if ended or len(text) - at > MAX_ELEMENT_CHARS:
+                        raise
+                    end = len(text)
+                if end == len(text) and not ended:  # it may go on
+                    fill()
+                    continue
+                found, at = text[at:end], end
+                mark = skip()
+                if mark not in {",", "]"}:
+                    raise ValueError(f"an array goes on with {mark!r}" if mark else "an array has no end")
+                yield value, found
+                if mark == ",":
+                    at += 1
+            at += 1  # the closing bracket
+            more = skip()
+            if more:
+                raise ValueError(f"after an array comes {more!r}")
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all of its characters are characters, not halves."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _document(source: Source) -> Any:
