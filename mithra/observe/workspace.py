@@ -21,6 +21,8 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from mithra.errors import UsageError, WorkspaceError
 from mithra.observe.engine import silence
@@ -65,6 +67,7 @@ class Workspace:
         if self.path.exists() and not self.path.is_dir():
             raise WorkspaceError("a workspace is a folder, this is a file", value=self.path)
         self._stores = {table: TableStore(self.path, table) for table in TABLES}
+        self._read = dict[Path, pa.Table]()  # files of the small tables
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.path)!r})"
@@ -117,21 +120,17 @@ class Workspace:
 
     def ingest_ids(self, versions: Mapping[str, int] | None = None) -> list[str]:
         """Ids of the committed ingests that none has replaced, sorted; those of pinned versions if given."""
-        with duckdb.connect() as con:
-            silence(con)
-            return self._ingest_ids(con, versions)
+        self._layout()
+        committed = set(self._rows("ingests", versions)["ingest_id"].to_pylist())
+        replaced = self._rows("replaced", versions)
+        pairs = zip(replaced["replaces"].to_pylist(), replaced["ingest_id"].to_pylist(), strict=True)
+        return sorted(committed - {before for before, after in pairs if after in committed})
 
     def ingests(self) -> pa.Table:
         """The rows of table `ingests`, without those of replaced ones."""
-        files = [str(file) for file in self._stores["ingests"].files()]
-        with duckdb.connect() as con:
-            visible = sorted(self._ingest_ids(silence(con), None))
-            rows: pa.Table = con.sql(
-                f"""FROM {_parquet(files, "ingests")}
-                SEMI JOIN (SELECT unnest($ids::VARCHAR[]) AS ingest_id) USING (ingest_id)""",
-                params={"ids": visible},
-            ).to_arrow_table()
-        return rows
+        visible = pa.array(self.ingest_ids(), pa.string())
+        rows = self._rows("ingests", None)
+        return rows.filter(pc.is_in(rows["ingest_id"], visible))
 
     def files(self, table: str, versions: Mapping[str, int] | None = None) -> list[str]:
         """Parquet files of a table, those of committed ingests only: a file holds rows of one ingest and is
@@ -156,7 +155,7 @@ class Workspace:
         if self.exists:
             weakref.finalize(con, self.lock().close)
         silence(con).execute("SET TimeZone = 'UTC'")
-        visible = set(self._ingest_ids(con, versions))
+        visible = set(self.ingest_ids(versions))
         for table in TABLES:
             select = _select(table, self._files(table, versions, visible), visible)
             con.execute(f"CREATE VIEW {table} AS {select}")
@@ -244,16 +243,20 @@ class Workspace:
             os.link(unfinished, self.path / name)
         unfinished.unlink()
 
-    def _ingest_ids(self, con: duckdb.DuckDBPyConnection, versions: Mapping[str, int] | None) -> list[str]:
-        self._layout()
-        ingests, replaced = (
-            _parquet([str(file) for file in self._stores[table].files(_pinned(table, versions))], table)
-            for table in ("ingests", "replaced")
-        )
-        query = f"""WITH committed AS (SELECT DISTINCT ingest_id FROM {ingests}),
-            hidden AS (SELECT replaces AS ingest_id FROM {replaced} SEMI JOIN committed USING (ingest_id))
-            FROM committed ANTI JOIN hidden USING (ingest_id) ORDER BY ALL"""
-        return [row[0] for row in con.execute(query).fetchall()]
+    def _rows(self, table: str, versions: Mapping[str, int] | None) -> pa.Table:
+        """All rows of one of the small tables. A file never changes, so each is read once."""
+        for last in (False, False, True):
+            try:
+                files = self._stores[table].files(_pinned(table, versions))
+                parts = {file: self._read.get(file) or _read_small(file, table) for file in files}
+                break
+            except FileNotFoundError as error:  # compacted since it was listed
+                if last or versions is not None:
+                    raise WorkspaceError(
+                        "the versions asked for have been removed by compact", value=versions, file=self.path
+                    ) from error
+        self._read |= parts
+        return pa.concat_tables([TABLES[table].empty_table(), *parts.values()])
 
     def _files(self, table: str, versions: Mapping[str, int] | None, visible: set[str]) -> list[str]:
         paths = self._stores[table].files(_pinned(table, versions))
@@ -314,23 +317,30 @@ def _foreign(path: Path) -> bool:
     return path.name.startswith("part-")
 
 
+def _read_small(file: Path, table: str) -> pa.Table:
+    """A file's rows with all columns of the table; older files lack the later ones."""
+    read = pq.ParquetFile(file).read()
+    columns = [
+        read[field.name].cast(field.type)
+        if field.name in read.column_names
+        else pa.nulls(len(read), field.type)
+        for field in TABLES[table]
+    ]
+    return pa.table(columns, schema=TABLES[table])
+
+
 def _select(table: str, files: list[str], visible: set[str]) -> str:
+    nulls = ", ".join(f'NULL::{_SQL_TYPES[str(f.type)]} AS "{f.name}"' for f in TABLES[table])
+    if not files:
+        return f"SELECT {nulls} WHERE false"
+    found = f"read_parquet([{_listed(files)}], union_by_name = true)"
+    if table in GROWN_TABLES:
+        found = f"(FROM {found} UNION ALL BY NAME SELECT {nulls} WHERE false)"
     columns = ", ".join(f'"{name}"' for name in TABLES[table].names)
-    select = f"SELECT {columns} FROM {_parquet(files, table)}"
+    select = f"SELECT {columns} FROM {found}"
     if any(_foreign(Path(file)) for file in files):
         return f"{select} WHERE ingest_id IN (SELECT unnest([{_listed(sorted(visible))}]::VARCHAR[]))"
     return select
-
-
-def _parquet(files: list[str], table: str) -> str:
-    """The rows of the files with all columns of the table, as SQL; none where there are no files."""
-    nulls = ", ".join(f'NULL::{_SQL_TYPES[str(f.type)]} AS "{f.name}"' for f in TABLES[table])
-    if not files:
-        return f"(SELECT {nulls} WHERE false)"
-    found = f"read_parquet([{_listed(files)}], union_by_name = true)"
-    if table in GROWN_TABLES:
-        return f"(FROM {found} UNION ALL BY NAME SELECT {nulls} WHERE false)"
-    return found
 
 
 _SQL_TYPES = {
