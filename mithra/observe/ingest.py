@@ -170,7 +170,10 @@ class _Run:
         options = self._options.restated(item.stated)
         try:
             if not item.path.is_file():
-                raise InputError("it is gone, so what was set aside of it stays", file=item.path)
+                hint = (
+                    None if item.path.is_absolute() else "It was given as seen from another folder, perhaps"
+                )
+                raise InputError("it is gone, so what was set aside of it stays", file=item.path, hint=hint)
             file = self._opened(item, options, item.stated.get("format", "auto"))
             if not self.staging.holds(file.ingest_id):
                 self._write(replace(file, replaces=[*file.replaces, str(item.again)]), before=item.again)

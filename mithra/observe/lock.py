@@ -6,6 +6,7 @@ The kernel frees it when a process ends, however it ends, so nothing stale is le
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
         if sys.platform != "win32":
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            with contextlib.suppress(OSError):  # on a file system without locks nobody is ever alone either
+                fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     @classmethod
     def alone(cls, path: Path) -> Lock | None:

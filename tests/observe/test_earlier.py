@@ -137,6 +137,14 @@ def test_a_file_that_is_gone_changes_nothing(workspace, feed):
     assert table_digests(workspace) == before
 
 
+def test_a_file_that_was_given_as_seen_from_another_folder(workspace, feed, monkeypatch):
+    monkeypatch.chdir(feed.parent)
+    ingest(workspace, feed.name)
+    monkeypatch.chdir(workspace.path)
+    [file] = ingest(workspace, from_rejects=True).files
+    assert "another folder" in str(file.error)
+
+
 def test_a_file_that_is_another_by_now_changes_nothing(workspace, feed):
     """A feed's daily file under one path: today's must not take the place of yesterday's."""
     ingest(workspace, feed)

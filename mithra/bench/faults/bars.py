@@ -34,7 +34,7 @@ class FaultCounts:
     """How much of each; the defaults are the full counts."""
 
     kills: int = 300
-    writes: int | None = None  # failing ones of each kind; None for every one in turn
+    writes: int | None = 200  # failing ones of each kind, chosen evenly; None for every one in turn
     orders: int = 20
     readers: int = 8
     reader_seconds: float = 180
