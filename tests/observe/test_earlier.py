@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def test_a_file_that_grows_and_grows(workspace, feed):
         feed.write_text(feed.read_text() + COF % f"n{i}.example")
         ingest(workspace, feed)
     assert names(workspace) == ["a.example", "b.example", *(f"n{i}.example" for i in range(4))]
+
+
+def test_a_large_file_that_has_grown(workspace, feed, monkeypatch):
+    """Its digests are made while it is read."""
+    monkeypatch.setattr(sys.modules["mithra.observe.ingest"], "LARGE_BYTES", 1)
+    ingest(workspace, feed)
+    feed.write_text(feed.read_text() + COF % "c.example")
+    ingest(workspace, feed)
+    assert names(workspace) == ["a.example", "b.example", "c.example"]
 
 
 def test_grown_under_another_name_and_in_one_call(workspace, feed, tmp_path):
