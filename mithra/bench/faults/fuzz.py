@@ -1,4 +1,4 @@
-"""Every reader's own example, spoiled in a thousand ways: only typed errors come out, and within a second."""
+"""Every reader's own example, spoiled in a thousand ways: only typed errors come out, within a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mithra.observe.readers import READERS
 from mithra.observe.sniff import find_reader
 from mithra.observe.source import Options, Reader, Rejects, Source
 
-__all__ = ["SECONDS_AT_MOST", "read_whole", "run_fuzz", "spoiled"]
+__all__ = ["SECONDS_AT_MOST", "run_fuzz", "seconds_to_read", "spoiled"]
 
 SECONDS_AT_MOST = 1.0
 CHANGES_AT_MOST = 4
@@ -70,18 +70,24 @@ def run_fuzz(
         for _ in range(runs):
             data = spoiled(example, draw)
             file.write_bytes(data)
-            started = time.perf_counter()
             try:
-                read_whole(file, reader)
+                took = seconds_to_read(file, reader)
             except Exception as error:
                 counts["untyped"] += 1
                 sys.stderr.write(f"{reader.name}: {type(error).__name__}: {error}: {data[:2000]!r}\n")
-            took = time.perf_counter() - started
+                continue
             slowest = max(slowest, took)
             counts["slow"] += took > SECONDS_AT_MOST
         step()
     runs *= len(READERS)
     return {"readers": len(READERS), "runs": runs, **counts, "slowest_seconds": round(slowest, 3)}
+
+
+def seconds_to_read(file: Path, reader: Reader) -> float:
+    """Processor time that it takes to read a file; by the clock it would be the other processes' too."""
+    started = time.process_time()
+    read_whole(file, reader)
+    return time.process_time() - started
 
 
 def read_whole(file: Path, reader: Reader) -> int:
