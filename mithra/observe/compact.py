@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from mithra.errors import UsageError, WorkspaceError
+from mithra.errors import UsageError
 from mithra.observe.lock import Lock
 from mithra.observe.store import TableStore
 from mithra.observe.workspace import MARKER, SPILL, Workspace
@@ -48,8 +48,7 @@ def compact(workspace: Workspace, *, keep_days: int = 7) -> dict[str, Compaction
     """
     if keep_days < 0:
         raise UsageError("keep_days is 0 or more", value=keep_days)
-    if not workspace.exists:
-        raise WorkspaceError("no workspace here", value=workspace.path, hint="mithra ingest makes one")
+    workspace.must_exist()
     workspace.create()  # refuses one of a later mithra
     stores = {table: workspace.store(table) for table in TABLES if workspace.store(table).exists}
     before = {table: len(store.files()) for table, store in stores.items()}

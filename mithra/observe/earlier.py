@@ -68,6 +68,7 @@ def digests(path: Path, sizes: Iterable[int] = ()) -> tuple[str, dict[int, str]]
 
 def with_rejects(workspace: Workspace) -> list[FileInput]:
     """The files of which records were set aside, as they were given and with what was stated about them."""
+    workspace.must_exist()
     rows = [row for row in workspace.ingests().to_pylist() if row["rejected"]]
     return [
         FileInput(

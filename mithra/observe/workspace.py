@@ -171,7 +171,7 @@ class Workspace:
         Raises:
             WorkspaceError: there is no workspace at the path.
         """
-        self._must_exist()
+        self.must_exist()
         with self.connect() as con:
             tables = {table: status_of_table(con, table, self._bytes(table)) for table in DATES}
             rejects = con.execute(
@@ -199,7 +199,7 @@ class Workspace:
             WorkspaceError: there is no workspace at the path.
             UsageError: nothing was set aside for that reason.
         """
-        self._must_exist()
+        self.must_exist()
         with self.connect() as con:
             query = "SELECT file, line, reason, excerpt, source FROM rejects"
             chosen = " WHERE coalesce(reason = $reason, true)"
@@ -218,11 +218,12 @@ class Workspace:
         Raises:
             WorkspaceError: there is no workspace at the path.
         """
-        self._must_exist()
+        self.must_exist()
         with self.connect() as con:
             return last_record(con, tables)
 
-    def _must_exist(self) -> None:
+    def must_exist(self) -> None:
+        """Raise WorkspaceError where nothing has been ingested."""
         if not self.exists:
             raise WorkspaceError("no workspace here", value=self.path, hint="mithra ingest makes one")
 

@@ -86,6 +86,8 @@ def test_from_rejects_reads_a_mended_file_again(mithra, tmp_path, lake):
     found = json.loads(mithra("status", lake, "--json", "-").stdout)
     assert (found["tables"]["resolutions"]["rows"], found["rejects"], found["ingests"]) == (3, {}, 1)
     assert "nothing to read again" in mithra("ingest", lake, "--from-rejects").stderr
+    nowhere = mithra("ingest", tmp_path / "none", "--from-rejects")
+    assert (nowhere.exit_code, "no workspace here" in nowhere.stderr) == (3, True)
 
 
 def test_from_rejects_says_what_is_gone(mithra, tmp_path, lake):
