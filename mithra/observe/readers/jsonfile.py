@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
@@ -137,58 +137,72 @@ def _elements(source: Source) -> Iterator[JsonRecords]:
 
 
 def _values(source: Source) -> Iterator[tuple[Any, str]]:
-    """Values of an array with their text. While one is not whole more is read, twice as much each time."""
-    decoder = json.JSONDecoder()
+    """Values of an array with their text."""
     with source.open() as stream:
-        decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        text, at, ended = "", 0, False
-
-        def fill() -> None:
-            nonlocal text, at, ended
-            data = stream.read(max(CHUNK_BYTES, len(text) - at))
-            text, at, ended = text[at:] + decode(data, not data), 0, not data
-
-        def skip() -> str:
-            """Over white space; the character that follows, empty at the end of the file."""
-            nonlocal at
-            while True:
-                found = _FILLED.search(text, at)
-                if found is not None:
-                    at = found.start()
-                    return text[at]
-                at = len(text)
-                if ended:
-                    return ""
-                fill()
-
+        text = _Text(stream)
         try:
-            skip()
-            at += 1  # the opening bracket
-            mark = skip()
+            text.step()  # over the opening bracket
+            mark = text.next()
             while mark != "]":
-                skip()
-                try:
-                    value, end = decoder.raw_decode(text, at)
-                except ValueError:
-                    if ended or len(text) - at > MAX_ELEMENT_CHARS:
-                        raise
-                    end = len(text)
-                if end == len(text) and not ended:  # it may go on
-                    fill()
-                    continue
-                found, at = text[at:end], end
-                mark = skip()
+                value = text.value()
+                mark = text.next()
                 if mark not in {",", "]"}:
                     raise ValueError(f"an array goes on with {mark!r}" if mark else "an array has no end")
-                yield value, found
+                yield value
                 if mark == ",":
-                    at += 1
-            at += 1  # the closing bracket
-            more = skip()
-            if more:
+                    text.step()
+            text.step()
+            if more := text.next():
                 raise ValueError(f"after an array comes {more!r}")
         except (ValueError, RecursionError) as error:
             raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+class _Text:
+    """The text of a stream, from a place that moves on; only what is needed of it is held."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._parse = json.JSONDecoder().raw_decode
+        self._text, self._at, self._ended = "", 0, False
+
+    def next(self) -> str:
+        """The next character that is no white space; empty at the end."""
+        while True:
+            found = _FILLED.search(self._text, self._at)
+            if found is not None:
+                self._at = found.start()
+                return found[0]
+            self._at = len(self._text)
+            if self._ended:
+                return ""
+            self._fill()
+
+    def step(self) -> None:
+        """Go over the next character."""
+        self.next()
+        self._at += 1
+
+    def value(self) -> tuple[Any, str]:
+        """The next value and its text. While it is not whole more is read, twice as much each time."""
+        self.next()
+        while True:
+            try:
+                value, end = self._parse(self._text, self._at)
+            except ValueError:
+                if self._ended or len(self._text) - self._at > MAX_ELEMENT_CHARS:
+                    raise
+                end = len(self._text)
+            if end < len(self._text) or self._ended:
+                text, self._at = self._text[self._at : end], end
+                return value, text
+            self._fill()  # it may go on
+
+    def _fill(self) -> None:
+        data = self._stream.read(max(CHUNK_BYTES, len(self._text) - self._at))
+        self._text, self._at = self._text[self._at :] + self._decode(data, not data), 0
+        self._ended = not data
 
 
 def _is_text(value: Any) -> bool:
