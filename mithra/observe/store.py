@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -37,6 +38,8 @@ __all__ = ["DataFile", "DataWriter", "TableStore"]
 COMMIT_TRIES = 20
 ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
 SECONDS_BETWEEN_TRIES = 0.05
+_COLOUR = re.compile(r"\x1b\[\d*m|↳")  # deltalake colours some of its messages
+_DISK = re.compile(r"\(os error (?:5|13|27|28|30|122)\)")  # EIO, EACCES, EFBIG, ENOSPC, EROFS, EDQUOT
 _REPEATING = {
     *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
     *("organisation", "kind", "sensor", "technique", "file", "reason", "reader"),
@@ -101,7 +104,7 @@ class TableStore:
             except CommitFailedError:
                 self._table = None
                 time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
-            except DeltaError as error:
+            except (DeltaError, OSError) as error:
                 raise self._damaged(error) from error
         raise self._overtaken()
 
@@ -118,7 +121,7 @@ class TableStore:
             except CommitFailedError:
                 self._table = None
                 time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
-            except DeltaError as error:
+            except (DeltaError, OSError) as error:
                 raise self._damaged(error) from error
         raise self._overtaken()
 
@@ -145,7 +148,7 @@ class TableStore:
             listed = _vacuum(table, hours, dry_run=True)
             if any((self.folder / name).exists() for name in listed):  # else it would only make versions
                 _vacuum(table, hours, dry_run=False)
-        except DeltaError as error:
+        except (DeltaError, OSError) as error:
             raise self._damaged(error) from error
         gone = before.keys() - self._sizes().keys()
         return len(gone), sum(before[name] for name in gone)
@@ -203,9 +206,18 @@ class TableStore:
             raise self._damaged(error) from error
         return self._table
 
-    def _damaged(self, error: DeltaError) -> WorkspaceError:
+    def _damaged(self, error: Exception) -> WorkspaceError:
+        """The typed error for what deltalake or the system raised."""
+        text = " ".join(_COLOUR.sub("", str(error)).split())
+        if isinstance(error, OSError) or _DISK.search(text):
+            hint = (
+                "Make room or mend the disk, then run the same command again; nothing that was there is lost"
+            )
+            return WorkspaceError(
+                f"table {self.name} cannot be written ({text})", file=self.folder, hint=hint
+            )
         return WorkspaceError(
-            f"table {self.name} cannot be read or written ({str(error).splitlines()[0]})",
+            f"table {self.name} cannot be read or written ({text})",
             file=self.folder,
             hint="Put its folder back from a backup, or ingest the raw files into a new workspace",
         )

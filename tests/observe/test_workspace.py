@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from mithra.errors import WorkspaceError
 from mithra.observe import Workspace, compact, ingest, table_digests
-from mithra.observe.store import DataWriter
+from mithra.observe.store import DataWriter, TableStore
 from mithra.schema import TABLES
 
 COF = '{"rrname":"%s","rrtype":"A","rdata":"192.0.2.1","time_first":1600000000,"time_last":1600000060}\n'
@@ -287,3 +288,23 @@ def test_an_optimized_table_shows_the_same_rows(tmp_path, feed):
         names = con.execute("SELECT name FROM resolutions ORDER BY ALL").fetchall()
     assert names == [("a.example",), ("a.example",), ("b.example",), ("b.example",)]
     assert ingest(workspace, feed).rows == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "match"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device.*Make room"),
+        (
+            DeltaError("Unable to copy data\n  \x1b[31m↳\x1b[0m full (os error 28)"),
+            "data full .os error 28.*Make room",
+        ),
+        (DeltaError("Kernel error: no such file (os error 2)"), "from a backup"),
+    ],
+)
+def test_what_the_disk_says_is_a_typed_error(tmp_path, feed, monkeypatch, error, match):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(TableStore, "_commit", fail)
+    with pytest.raises(WorkspaceError, match=match):
+        ingest(Workspace(tmp_path / "lake"), feed)
