@@ -93,6 +93,26 @@ class Options:
     client_key: Callable[[], bytes] = field(default=lambda: b"", compare=False)
 
     @property
+    def stated(self) -> dict[str, Any]:
+        """What the caller stated that changes the rows, fit for JSON."""
+        told = {
+            "source": self.source,
+            "verdict": self.verdict,
+            "category": self.category,
+            "known_at": self.known_at and self.known_at.isoformat(),
+            "columns": self.columns and dict(self.columns),
+            "table": self.table,
+        }
+        return {key: value for key, value in told.items() if value is not None}
+
+    def restated(self, stated: Mapping[str, Any]) -> Options:
+        """The same clock and key with what was `stated` at another time."""
+        told = {key: value for key, value in stated.items() if key != "format"}
+        if "known_at" in told:
+            told["known_at"] = datetime.fromisoformat(told["known_at"])
+        return Options(now=self.now, client_key=self.client_key, **told)
+
+    @property
     def now_seconds(self) -> int:
         """`now` in epoch seconds."""
         return int(self.now.timestamp())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
+from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +23,7 @@ from mithra.errors import FormatError, InputError
 from mithra.observe.certs import of_der
 from mithra.observe.convert import to_moments
 from mithra.observe.hourly import Facts, tabulate, tell
-from mithra.observe.readers import jsonfile
+from mithra.observe.readers import examples, jsonfile
 from mithra.observe.readers.jsonlines import Column, read_columns
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
@@ -132,10 +133,48 @@ def read_der(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     yield from _each(source, options, _der_blocks(source))
 
 
+_FIELDS = ("subjectAltName", "subject", "issuer", "serial", "validity", "signed certificate timestamps")
+
 READERS = [
-    Reader("ct", 1, ("certificates",), sniff_ct, read_ct),
-    Reader("pem", 1, ("certificates",), sniff_pem, read_pem),
-    Reader("der", 1, ("certificates",), sniff_der, read_der),
+    Reader(
+        "ct",
+        1,
+        ("certificates",),
+        sniff_ct,
+        read_ct,
+        about="Certificate transparency logs: certstream, Cert Spotter, crt.sh and get-entries (RFC 6962)",
+        example='{"issuer_name":"C=US, O=Example CA, CN=R1","name_value":"example.com\\nwww.example.com",'
+        '"entry_timestamp":"2026-01-02T03:04:05.1","not_before":"2026-01-01T00:00:00",'
+        '"not_after":"2026-04-01T00:00:00","serial_number":"0a0b"}\n',
+        fields=(
+            *("all_domains", "dns_names", "name_value", "issuer", "serial_number", "not_before", "not_after"),
+            *("seen", "entry_timestamp", "fingerprint", "cert_sha256", "leaf_input", "extra_data"),
+        ),
+    ),
+    Reader(
+        "pem",
+        1,
+        ("certificates",),
+        sniff_pem,
+        read_pem,
+        about="X.509 certificates in PEM, one or many",
+        example=lambda: (
+            b"-----BEGIN CERTIFICATE-----\n"
+            + encodebytes(examples.certificate())
+            + b"-----END CERTIFICATE-----\n"
+        ),
+        fields=_FIELDS,
+    ),
+    Reader(
+        "der",
+        1,
+        ("certificates",),
+        sniff_der,
+        read_der,
+        about="X.509 certificates in DER, one after the other",
+        example=examples.certificate,
+        fields=_FIELDS,
+    ),
 ]
 
 

@@ -147,4 +147,16 @@ def _pointer(word: str) -> str:
         return word
 
 
-READERS = [Reader("dnsmasq-log", 1, ("queries", "resolutions"), sniffer(_ANY_LINE), read_dnsmasq)]
+READERS = [
+    Reader(
+        "dnsmasq-log",
+        1,
+        ("queries", "resolutions"),
+        sniffer(_ANY_LINE),
+        read_dnsmasq,
+        about="dnsmasq's log of queries and replies; --known-at states the year that its times lack",
+        example="Jan  1 12:00:00 dnsmasq[43]: query[A] www.example.com from 192.0.2.7\n"
+        "Jan  1 12:00:00 dnsmasq[43]: reply www.example.com is 198.51.100.1\n",
+        fields=("time", "client", "name", "reply"),
+    )
+]

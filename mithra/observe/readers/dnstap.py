@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from mithra.errors import FormatError
+from mithra.observe.readers import examples
 from mithra.observe.readers.dnsmessage import BadMessageError, name_at
 from mithra.observe.readers.lookups import Lookups
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
@@ -204,4 +205,18 @@ def _message_class() -> Any:
     return GetMessageClass(pool.FindMessageTypeByName("dnstap.Dnstap"))
 
 
-READERS = [Reader("dnstap", 1, ("resolutions", "queries"), sniff_dnstap, read_dnstap)]
+READERS = [
+    Reader(
+        "dnstap",
+        1,
+        ("resolutions", "queries"),
+        sniff_dnstap,
+        read_dnstap,
+        about="dnstap frame streams, as BIND, Unbound, Knot and others write them",
+        example=examples.dnstap,
+        fields=(
+            *("type", "query_address", "query_time_sec", "query_message", "query_zone"),
+            *("response_time_sec", "response_message", "policy"),
+        ),
+    )
+]

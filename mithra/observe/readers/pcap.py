@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from mithra.errors import FormatError
+from mithra.observe.readers import examples
 from mithra.observe.readers.dnsmessage import QR, RA, RD
 from mithra.observe.readers.lookups import Lookups, Recent
 from mithra.observe.readers.packets import DNS_PORT, LINKS, Datagram, Packet, Packets
@@ -224,7 +225,27 @@ def _cut(source: Source) -> FormatError:
     )
 
 
+_FIELDS = ("time of the packet", "client", "question", "answer, authority and additional sections")
+
 READERS = [
-    Reader("pcap", 1, ("resolutions", "queries"), sniff_pcap, read_pcap),
-    Reader("pcapng", 1, ("resolutions", "queries"), sniff_pcapng, read_pcapng),
+    Reader(
+        "pcap",
+        1,
+        ("resolutions", "queries"),
+        sniff_pcap,
+        read_pcap,
+        about="DNS in packet captures: over UDP and TCP, IPv4 and IPv6, fragments put together",
+        example=examples.pcap,
+        fields=_FIELDS,
+    ),
+    Reader(
+        "pcapng",
+        1,
+        ("resolutions", "queries"),
+        sniff_pcapng,
+        read_pcapng,
+        about="DNS in packet captures of the newer format",
+        example=examples.pcapng,
+        fields=_FIELDS,
+    ),
 ]

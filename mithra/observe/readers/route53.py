@@ -47,7 +47,20 @@ def read_route53(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     yield from counts.rows()
 
 
-READERS = [Reader("route53-resolver", 1, ("queries", "resolutions"), sniff_route53, read_route53)]
+READERS = [
+    Reader(
+        "route53-resolver",
+        1,
+        ("queries", "resolutions"),
+        sniff_route53,
+        read_route53,
+        about="Route 53 Resolver query logs: lines, and as S3, CloudWatch, Firehose and Kinesis wrap them",
+        example='{"version":"1.1","query_timestamp":"2026-01-01T12:00:00Z","query_name":"www.example.com.",'
+        '"query_type":"A","query_class":"IN","rcode":"NOERROR","answers":[{"Rdata":"198.51.100.1","Type":"A",'
+        '"Class":"IN"}],"srcaddr":"10.0.0.7"}\n',
+        fields=("query_timestamp", "query_name", "query_class", "srcaddr", "answers", "firewall_rule_action"),
+    )
+]
 
 
 def _answers(records: pa.RecordBatch, seconds: pa.Array) -> pa.RecordBatch:

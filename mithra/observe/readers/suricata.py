@@ -81,7 +81,55 @@ def read_eve(source: Source, options: Options) -> Iterator[Rows | Rejects]:
 
 
 TABLES = ("queries", "resolutions", "certificates", "sightings")
-READERS = [Reader("suricata-eve", 1, TABLES, sniff_eve, read_eve)]
+READERS = [
+    Reader(
+        "suricata-eve",
+        1,
+        TABLES,
+        sniff_eve,
+        read_eve,
+        about="Suricata's EVE JSON: dns (versions 1 to 3), tls and alert events, as in T-Pot too",
+        example='{"timestamp":"2026-01-01T12:00:00.1+0000","event_type":"dns","src_ip":"192.0.2.7","dns":{"version":2,'
+        '"type":"query","rrname":"www.example.com","rrtype":"A"}}\n'
+        '{"timestamp":"2026-01-01T12:00:01.1+0000","event_type":"alert","host":"ids-1","src_ip":"10.0.0.7",'
+        '"dest_ip":"192.0.2.7","alert":{"gid":1,"signature_id":2027758},"dns":{"query":[{"rrname":"c2.example"}]}}\n',
+        fields=(
+            *(
+                "timestamp",
+                "event_type",
+                "src_ip",
+                "dns.type",
+                "dns.rcode",
+                "dns.rrname",
+                "dns.rrtype",
+                "dns.rdata",
+            ),
+            *(
+                "dns.ttl",
+                "dns.queries",
+                "dns.answers",
+                "dns.grouped",
+                "tls.fingerprint",
+                "tls.subjectaltname",
+            ),
+            *(
+                "tls.subject",
+                "tls.issuerdn",
+                "tls.serial",
+                "tls.notbefore",
+                "tls.notafter",
+                "tls.certificate",
+            ),
+            *(
+                "alert.signature_id",
+                "alert.metadata.mitre_technique_id",
+                "http.hostname",
+                "tls.sni",
+                "quic.sni",
+            ),
+        ),
+    )
+]
 
 
 def _convert(

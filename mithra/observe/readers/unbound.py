@@ -58,4 +58,15 @@ def read_unbound(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     yield from counts.rows()
 
 
-READERS = [Reader("unbound-log", 1, ("queries",), sniffer(_HEAD), read_unbound)]
+READERS = [
+    Reader(
+        "unbound-log",
+        1,
+        ("queries",),
+        sniffer(_HEAD),
+        read_unbound,
+        about="Unbound's log of queries or replies, with epoch or local times, plain or through syslog",
+        example="[1767268800] unbound[4390:0] info: 192.0.2.7 www.example.com. A IN\n",
+        fields=("time", "client", "name", "class"),
+    )
+]

@@ -158,7 +158,19 @@ def _into_day(text: str) -> int | None:
 
 
 def _reader(name: str, sniff: Callable[[bytes], bool], day_first: bool | None) -> Reader:
-    return Reader(name, 1, ("queries",), sniff, partial(read_windows, day_first=day_first))
+    order = {None: "", False: ", with dates as month/day/year", True: ", with dates as day/month/year"}
+    return Reader(
+        name,
+        1,
+        ("queries",),
+        sniff,
+        partial(read_windows, day_first=day_first),
+        about=f"The debug log of Windows DNS Server{order[day_first]}",
+        example=("15/6" if day_first else "6/15")
+        + "/2026 10:00:32 AM 0E70 PACKET  00000000033397A0 UDP Rcv 192.0.2.7       5b47   Q "
+        "[0001   D   NOERROR] A      (3)www(7)example(3)com(0)\n",
+        fields=("date and time", "Rcv or Snd", "client", "Q or R", "name"),
+    )
 
 
 READERS = [

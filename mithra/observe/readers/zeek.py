@@ -140,9 +140,36 @@ def read_zeek_json(source: Source, options: Options) -> Iterator[Rows | Rejects]
     tell(source, left_out)
 
 
+_FIELDS = (
+    *("ts", "id.orig_h", "id.resp_p", "query", "qclass", "qtype_name", "rcode_name", "answers", "TTLs"),
+    *("fingerprint", "certificate.*", "san.dns", "server_name", "cert_chain_fps", "sni_matches_cert"),
+)
+
 READERS = [
-    Reader("zeek", 1, ("queries", "resolutions", "certificates"), sniff_zeek_tsv, read_zeek_tsv),
-    Reader("zeek-json", 1, ("queries", "resolutions", "certificates"), sniff_zeek_json, read_zeek_json),
+    Reader(
+        "zeek",
+        1,
+        ("queries", "resolutions", "certificates"),
+        sniff_zeek_tsv,
+        read_zeek_tsv,
+        about="Zeek's dns.log, ssl.log and x509.log as tables, with any columns",
+        example="#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tdns\n"
+        "#fields\tts\tid.orig_h\tid.resp_p\tquery\tqclass\tqtype_name\trcode_name\tanswers\tTTLs\n"
+        "#types\ttime\taddr\tport\tstring\tcount\tstring\tstring\tvector[string]\tvector[interval]\n"
+        "1767225600.1\t192.0.2.7\t53\twww.example.com\t1\tA\tNOERROR\t198.51.100.1\t300.0\n",
+        fields=_FIELDS,
+    ),
+    Reader(
+        "zeek-json",
+        1,
+        ("queries", "resolutions", "certificates"),
+        sniff_zeek_json,
+        read_zeek_json,
+        about="Zeek's dns.log, ssl.log and x509.log as JSON lines, times in seconds or ISO 8601",
+        example='{"ts":1767225600.1,"id.orig_h":"192.0.2.7","id.resp_p":53,"query":"www.example.com","qclass":1,'
+        '"qtype_name":"A","rcode_name":"NOERROR","answers":["198.51.100.1"],"TTLs":[300.0]}\n',
+        fields=_FIELDS,
+    ),
 ]
 
 
