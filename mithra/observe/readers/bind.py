@@ -62,8 +62,8 @@ READERS = [
         sniffer(_LINE),
         read_bind,
         about="BIND's query log, with local or ISO times, plain or through syslog",
-        example="01-Jan-2026 12:00:00.123 queries: info: client @0x7fdc5c0fb098 192.0.2.7#45830 (www.example.com): "
-        "query: www.example.com IN A +E(0)K (192.0.2.53)\n",
+        example="01-Jan-2026 12:00:00.123 queries: info: client @0x7fdc5c0fb098 192.0.2.7#45830 "
+        "(www.example.com): query: www.example.com IN A +E(0)K (192.0.2.53)\n",
         fields=("time", "client", "name", "class"),
     )
 ]
