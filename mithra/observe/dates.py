@@ -31,8 +31,9 @@ _FORMATS = (
 _UTC_WORD = re.compile(r"\s*\(?\b(UTC|GMT|Z)\b\)?\s*")
 _COMMENT = re.compile(r"^\s*[#!;/]+")
 _HEADER = re.compile(
-    r"""^[\s#!;/*]*(?:last[ _-]?(?:modified|updated?|change[d]?)|updated(?:[ _]at)?|modified|date|timestamp|
-        generated(?:[ _](?:on|at))?|generation[ ](?:time|date)|time[ ]updated|exported|export[ ]date)
+    r"""^[\s#!;/*]*(?:(?:list[ ])?last[ _-]?(?:modified|updated?|changed?)(?:[ ](?:on|at))?|
+        updated?(?:[ _]at)?|modified|date|timestamp|(?:generated|compiled)(?:[ _](?:on|at))?|
+        generation[ ](?:time|date)|time[ ]?updated|exported|export[ ]date)
         \s*(?:[:=]|\s(?=\d))\s*(?P<date>\S.*?)[\s#!;*]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -64,7 +65,7 @@ def parse_date(text: str) -> int | None:
 
 def header_date(sample: bytes) -> int | None:
     """The date that the comments at the head of a list give it (`# Last modified: …`), if any does."""
-    for line in sample[: 1 << 14].decode("utf-8", "replace").splitlines():
+    for line in sample[: 1 << 14].decode("utf-8-sig", "replace").splitlines():
         if line.strip() and not _COMMENT.match(line) and not line.lstrip().startswith("["):
             return None
         found = _HEADER.match(line)

@@ -28,6 +28,10 @@ def find_reader(source: Source, format: str = "auto", options: Options | None = 
     for reader in READERS:
         if reader.sniff(sample):
             return reader
+    if b"\0" in sample:
+        for reader in READERS:
+            if reader.sniff_tail(source.tail):
+                return reader
     raise FormatError(
         "no reader knows this content",
         value=sample[:80].decode("utf-8", "replace"),

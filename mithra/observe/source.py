@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import zlib
@@ -27,6 +28,7 @@ __all__ = ["Options", "Reader", "Rejects", "Rows", "Source", "excerpt"]
 
 EXCERPT_CHARS = 200
 SAMPLE_BYTES = 1 << 16
+TAIL_BYTES = 1 << 17
 CHUNK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
 
@@ -164,6 +166,17 @@ class Source:
         with self.open() as stream:
             return stream.read(SAMPLE_BYTES)
 
+    @cached_property
+    def tail(self) -> bytes:
+        """The last 128 KiB, unpacked."""
+        tail = b""
+        with self.open() as stream:
+            if stream.seekable():  # not packed
+                stream.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
+            while chunk := stream.read(CHUNK_BYTES):
+                tail = (tail + chunk)[-TAIL_BYTES:]
+        return tail
+
     def lines(self) -> Iterator[tuple[int, list[bytes]]]:
         """Lines without their ends, in batches: (number of the batch's first line, lines).
 
@@ -199,6 +212,7 @@ class Reader:
     about: str = ""
     example: str | Callable[[], bytes] = ""
     fields: tuple[str, ...] = ()
+    sniff_tail: Callable[[bytes], bool] = lambda tail: False  # on the last 128 KiB of what no head shows
 
     @property
     def id(self) -> str:
@@ -276,6 +290,8 @@ def excerpt(record: object) -> str:
     """A record shortened to 200 characters and escaped, safe to print."""
     if isinstance(record, bytes):
         record = record[: EXCERPT_CHARS * 4].decode("utf-8", "backslashreplace")
+    elif isinstance(record, dict | list):
+        record = json.dumps(record, default=str)
     text = str(record)[: EXCERPT_CHARS + 1]
     shown = text if len(text) <= EXCERPT_CHARS else f"{text[:EXCERPT_CHARS]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

@@ -57,6 +57,8 @@ def test_no_text_raises(text):
         (b";; Exported:   2026-08-22 07:39:20\n", datetime(2026, 8, 22, 7, 39, 20)),
         (b"[Adblock Plus]\n! Last updated: 2024-04-05\n", datetime(2024, 4, 5)),
         (b"# Generated on 2024-04-05\n", datetime(2024, 4, 5)),
+        (b"\xef\xbb\xbf# List last updated on 2024-04-05\n", datetime(2024, 4, 5)),
+        (b"! TimeUpdated: 2024-04-05T00:00:00+00:00\n", datetime(2024, 4, 5)),
         (b"# Generation Time: Fri, 05 Apr 2024 00:00:00 +0000\n", datetime(2024, 4, 5)),
     ],
 )

@@ -28,6 +28,10 @@ EXPECTED = {
     "formats/blocklists": (82_203, 1),
     "formats/urlhaus": (17, 133),
     "raw/polkadot": (56_408, 5),
+    "raw/blackbook.csv": (18_151, 0),
+    "raw/tweetfeed-2026": (36_753, 7_192),
+    "formats/misp": (604, 130),
+    "formats/stix": (1_180, 356),
 }
 
 

@@ -148,6 +148,23 @@ def test_client_key_is_made_once_for_its_owner_only(tmp_path):
     assert Workspace(tmp_path / "other").client_key() != key
 
 
+def test_client_key_and_clients_are_in_no_other_file(tmp_path):
+    log = tmp_path / "query.log"
+    log.write_text(
+        "24-Aug-2026 02:47:22.825 client 192.0.2.77#1 (a.example): query: a.example IN A +\n"
+        "24-Aug-2026 02:47:22.825 client 192.0.2.77#1 (.): query: . IN NS +\n"
+    )
+    workspace = Workspace(tmp_path / "lake")
+    report = ingest(workspace, log)
+    key = workspace.client_key()
+    files = [path for path in workspace.path.rglob("*") if path.is_file() and path.name != "client.key"]
+    written = b"".join(path.read_bytes() for path in files)
+    assert (report.rows, report.rejected) == (1, 1)
+    assert b"a.example" in written
+    for secret in (key, key.hex().encode(), b"192.0.2.77"):
+        assert secret not in written
+
+
 def test_memory_limit_and_threads(tmp_path):
     with Workspace(tmp_path / "lake").connect(memory_limit="512MB", threads=1) as con:
         assert con.execute("SELECT current_setting('threads')").fetchall() == [(1,)]

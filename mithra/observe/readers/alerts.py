@@ -9,7 +9,6 @@ address scanners send as host).
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
@@ -17,14 +16,11 @@ from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
 from mithra.observe.readers.labels import host_of_url
 from mithra.observe.readers.sightings import Sighting, sighting_rows
-from mithra.observe.source import Options, Reader, Rejects, Rows, Source
+from mithra.observe.source import Options, Rejects, Rows, Source
 
-__all__ = ["READERS", "alert_sightings", "alerts_among"]
+__all__ = ["alert_sightings", "read_alerts"]
 
-SNIFFED_LINES = 50
 _ENDS = ("src_ip", "dest_ip")
-
-log = logging.getLogger(__name__)
 
 
 def alert_sightings(record: Mapping[str, Any]) -> list[Sighting]:
@@ -50,57 +46,15 @@ def alert_sightings(record: Mapping[str, Any]) -> list[Sighting]:
     ]
 
 
-def sniff_alerts(sample: bytes) -> bool:
-    """EVE records, all of them alerts: a file with others is for the reader of DNS and TLS events too."""
-    records = [jsonfile.first_record(line) for line in sample.splitlines()[:SNIFFED_LINES]]
-    kinds = {record["event_type"] for record in records if record and "event_type" in record}
-    return kinds == {"alert"}
-
-
 def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Sightings of a file of alerts. Other events are passed over."""
+    """Sightings of a file's alerts. Other events, and lines that hold none, are the business of others."""
     for batch in jsonfile.records(source, _PARSE):
-        for number, record in zip(batch.numbers, batch.values, strict=True):
-            if "event_type" not in record:
-                batch.rejects.add(number, "no_event_type", sorted(map(str, record)))
-        yield from _rows(batch, batch.rejects, source, options)
-
-
-def alerts_among(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Sightings of the alerts among other events, for the reader of these; rejects are of alerts alone."""
-    for batch in jsonfile.records(source, lambda line: _PARSE(line) if b'"alert"' in line else {}):
-        yield from _rows(batch, Rejects(), source, options)
-
-
-def _rows(
-    batch: jsonfile.JsonRecords, rejects: Rejects, source: Source, options: Options
-) -> Iterator[Rows | Rejects]:
-    found = [
-        (number, sighting)
-        for number, record in zip(batch.numbers, batch.values, strict=True)
-        for sighting in alert_sightings(record)
-    ]
-    log.info("%s: %d hosts of alerts in %d records", source.name, len(found), len(batch.values))
-    yield from sighting_rows(found, rejects, source, options)
-
-
-READERS = [
-    Reader(
-        "suricata-alerts",
-        1,
-        ("sightings",),
-        sniff_alerts,
-        read_alerts,
-        about="Suricata's alerts (EVE JSON), as in T-Pot: the hosts that they name",
-        example='{"timestamp":"2026-01-01T12:00:00.080710+0000","event_type":"alert","host":"ids-1",'
-        '"src_ip":"10.0.0.7","dest_ip":"192.0.2.7","alert":{"gid":1,"signature_id":2027758,'
-        '"signature":"ET DNS Query for .cc TLD"},"dns":{"query":[{"rrname":"c2.example.com"}]}}\n',
-        fields=(
-            *("timestamp", "event_type", "host", "alert.signature_id", "alert.metadata.mitre_technique_id"),
-            *("http.hostname", "http.url", "tls.sni", "quic.sni", "dns.rrname", "dns.query", "dns.queries"),
-        ),
-    )
-]
+        found = [
+            (number, sighting)
+            for number, record in zip(batch.numbers, batch.values, strict=True)
+            for sighting in alert_sightings(record)
+        ]
+        yield from sighting_rows(found, Rejects(), source, options)
 
 
 class _Rule(TypedDict, total=False):

@@ -1,8 +1,9 @@
-"""Block lists that are made of lines: hosts files, Adblock rules, dnsmasq directives and plain names.
+"""Block lists made of lines: hosts files, Adblock rules, dnsmasq and unbound directives, plain names.
 
 Each line is cut to the hosts that it lists; what the format uses for other things (exceptions, cosmetic
 rules, forwarders, the local names of a hosts file) is set aside with its reason. A plain list may hold
-URLs; then the host counts.
+URLs; then the host counts. A leading `*.` is taken off: the label is the named host's, and how far a block of
+it reaches (which `||x^`, `local=/x/` and `*.x` would say) is decided by the policy, not by a list.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 
-from mithra.observe.readers.labels import Listed, date_of_file, host_of_url, label_rows
+from mithra.observe.readers.labels import LOCAL_NAMES, Listed, date_of_file, label_rows
 from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
@@ -26,6 +27,21 @@ log = logging.getLogger(__name__)
 _HOSTS_LINE = re.compile(rb"^\s*(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*::[0-9a-fA-F:.]*(?:%\w+)?)\s+[^\s#]+")
 _ABP_RULE = re.compile(r"^\|\|([^/^$|*]*(?:\*\.[^/^$|*]+)?)\^?\|?(?:\$(.*))?$")
 _DNSMASQ = re.compile(r"^(address|local|server)=/(.+)/([^/]*)$")
+_UNBOUND = re.compile(
+    r"""^(local-zone|local-data):\s*(?:"([^"]*)"|'([^']*)'|(\S+))\s*"?([\w-]*)"?\s*$""", re.IGNORECASE
+)
+# Types of local zones that answer nothing (unbound.conf(5)). What `redirect` answers, its local-data says.
+_UNBOUND_BLOCKS = {
+    "static",
+    "deny",
+    "refuse",
+    "inform_deny",
+    "always_deny",
+    "always_refuse",
+    "always_nxdomain",
+    "always_nodata",
+    "always_null",
+}
 _PLAIN = re.compile(rb"^(?:\*\.|\.)?(?:[\w-]+\.)+[\w-]+\.?$|^https?://\S+$", re.ASCII)
 # Modifiers under which a rule still blocks the host for everyone.
 _HARMLESS = {
@@ -59,6 +75,11 @@ def sniff_dnsmasq(sample: bytes) -> bool:
     return _share(sample, b"#", lambda line: line.startswith((b"address=/", b"local=/", b"server=/"))) > 0.5
 
 
+def sniff_unbound(sample: bytes) -> bool:
+    """Most lines are `local-zone:` or `local-data:`."""
+    return _share(sample, b"#", lambda line: line.lower().startswith((b"local-zone:", b"local-data:"))) > 0.5
+
+
 def sniff_plain(sample: bytes) -> bool:
     """Most lines are a name or a URL and nothing else; or there are comments only."""
     if all(line[:1] in b"#;!" for line in sample.splitlines() if line.strip()):
@@ -66,12 +87,20 @@ def sniff_plain(sample: bytes) -> bool:
     return _share(sample, b"#;!", lambda line: bool(_PLAIN.match(line))) >= PLAIN_SHARE
 
 
-def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, Listed], None]) -> Reader:
+def _reader(
+    name: str,
+    version: int,
+    sniff: Callable[[bytes], bool],
+    cut: Callable[[int, str, Listed], None],
+    *,
+    about: str,
+    example: str,
+) -> Reader:
     def read(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         date = date_of_file(source, options)
         warned = name != "plain" or options.verdict is not None
         for first, lines in source.lines():
-            listed = Listed()
+            listed = Listed(urls=name == "plain")
             for number, line in enumerate(lines, first):
                 if len(line) > MAX_LINE_BYTES:
                     listed.refuse(number, "line_too_long", line)
@@ -82,7 +111,8 @@ def _reader(name: str, sniff: Callable[[bytes], bool], cut: Callable[[int, str, 
                 warned = True
             yield from label_rows(listed, source, options, date=date)
 
-    return Reader(name, 1, ("labels",), sniff, read)
+    fields = ("host", "date in a comment at the head")
+    return Reader(name, version, ("labels",), sniff, read, about=about, example=example, fields=fields)
 
 
 def _cut_hosts(number: int, line: str, listed: Listed) -> None:
@@ -93,7 +123,7 @@ def _cut_hosts(number: int, line: str, listed: Listed) -> None:
         listed.refuse(number, "no_name", line)
     elif text[0] not in SINKHOLES:
         reason = "not_a_sinkhole" if _is_address(text[0]) else "not_a_hosts_line"
-        listed.refuse(number, "local_name" if text[1].startswith(("ip6-", "localhost")) else reason, line)
+        listed.refuse(number, "local_name" if text[1].lower() in LOCAL_NAMES else reason, line)
     else:
         for name in text[1:]:
             listed.add(number, name, line)
@@ -138,11 +168,37 @@ def _cut_dnsmasq(number: int, line: str, listed: Listed) -> None:
             listed.add(number, name, line)
 
 
+def _cut_unbound(number: int, line: str, listed: Listed) -> None:
+    text = line.split(" #", 1)[0].split("\t#", 1)[0].strip()
+    if not text or text.startswith("#") or text.lower() == "server:":
+        return
+    found = _UNBOUND.match(text)
+    if found is None:
+        listed.refuse(number, "not_a_blocking_directive", line)
+        return
+    said = found[2] or found[3] or found[4] or ""
+    if found[1].lower() == "local-zone":
+        if found[5].lower() in _UNBOUND_BLOCKS:
+            listed.add(number, said, line)
+        elif found[5].lower() != "redirect":
+            listed.refuse(number, "not_a_blocking_directive", line)
+        return
+    record = said.split()
+    if len(record) < 3:
+        listed.refuse(number, "not_a_blocking_directive", line)
+    elif record[-2].upper() not in {"A", "AAAA"}:
+        listed.refuse(number, "not_an_address_record", line)
+    elif record[-1] not in SINKHOLES:
+        listed.refuse(number, "not_a_sinkhole", line)
+    else:
+        listed.add(number, record[0], line)
+
+
 def _cut_plain(number: int, line: str, listed: Listed) -> None:
     text = re.split(r"\s[#;!]|\s//", line, maxsplit=1)[0].strip()
     if not text or text.startswith(("#", ";", "!", "//")):
         return
-    listed.add(number, host_of_url(text).removeprefix("."), line)
+    listed.add(number, text.removeprefix("."), line)
 
 
 def _is_address(text: str) -> bool:
@@ -161,8 +217,44 @@ def _share(sample: bytes, comments: bytes, test: Callable[[bytes], bool]) -> flo
 
 
 READERS = [
-    _reader("abp", sniff_abp, _cut_abp),
-    _reader("hosts", sniff_hosts, _cut_hosts),
-    _reader("dnsmasq", sniff_dnsmasq, _cut_dnsmasq),
-    _reader("plain", sniff_plain, _cut_plain),
+    _reader(
+        "abp",
+        1,
+        sniff_abp,
+        _cut_abp,
+        about="Adblock rules that block whole hosts",
+        example="[Adblock Plus]\n! Last modified: 2026-06-01\n||bad.example^\n",
+    ),
+    _reader(
+        "hosts",
+        2,
+        sniff_hosts,
+        _cut_hosts,
+        about="hosts files that send names nowhere",
+        example="# Date: 2026-06-01\n0.0.0.0 bad.example\n",
+    ),
+    _reader(
+        "dnsmasq",
+        1,
+        sniff_dnsmasq,
+        _cut_dnsmasq,
+        about="dnsmasq directives that answer for whole domains",
+        example="# Date: 2026-06-01\naddress=/bad.example/0.0.0.0\n",
+    ),
+    _reader(
+        "unbound",
+        1,
+        sniff_unbound,
+        _cut_unbound,
+        about="unbound directives that answer for whole domains",
+        example='# Date: 2026-06-01\nlocal-zone: "bad.example" always_nxdomain\n',
+    ),
+    _reader(
+        "plain",
+        2,
+        sniff_plain,
+        _cut_plain,
+        about="one name or URL a line, with --verdict and, where the list holds no date, --known-at",
+        example="# Date: 2026-06-01\nbad.example\nhttps://worse.example/login\n",
+    ),
 ]

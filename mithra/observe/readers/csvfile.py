@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mithra.observe.source import Rejects, Source
+from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
 __all__ = ["CsvLook", "CsvRows", "column", "look", "rows"]
 
@@ -72,6 +72,10 @@ def rows(source: Source, found: CsvLook, *, width: int | None = None) -> Iterato
             for number, line in enumerate(lines, first)
             if line.strip() and not line.startswith(b"#") and number != found.header_line
         ]
+        for number, line in kept:
+            if len(line) > MAX_LINE_BYTES:
+                batch.rejects.add(number, "line_too_long", line)
+        kept = [(number, line) for number, line in kept if len(line) <= MAX_LINE_BYTES]
         for (number, line), cells in zip(
             kept, _cells([line for _, line in kept], found.delimiter), strict=True
         ):
@@ -124,6 +128,8 @@ def _cells(lines: list[bytes], delimiter: str) -> list[list[str] | None]:
 
 
 def _one(line: str, delimiter: str) -> list[str] | None:
+    if delimiter == "\t" and len(line) <= MAX_FIELD_CHARS:  # such tables seldom quote: a quote is text
+        return line.split("\t")
     try:
         found = list(_reader([line], delimiter, strict=True)) if len(line) <= MAX_FIELD_CHARS else []
     except csv.Error:

@@ -1,19 +1,23 @@
-"""Threat feeds as dated tables: URLhaus, ThreatFox, Maltrail, blackbook and others with a header.
+"""Threat feeds as dated tables: URLhaus, ThreatFox, PhishTank, OpenPhish, TweetFeed, Maltrail, blackbook and
+others, as delimited text with a header or as JSON objects with the same fields.
 
 Columns are found by name: one that holds the host (or a URL, whose host counts), one with the date since
-when the feed lists it, and perhaps category and source. Polkadot's phishing list and others of JSON objects
-with the same fields are read too.
+when the feed lists it, and perhaps category, confidence and source. A site that was broken into has
+`compromised` in its category. What a feed has not verified is set aside.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any
 
 from mithra.errors import FormatError
 from mithra.observe.dates import parse_date
-from mithra.observe.readers import csvfile, jsonfile
-from mithra.observe.readers.labels import Listed, date_of_file, host_of_url, label_rows
+from mithra.observe.readers import csvfile, jsonfile, jsonstream
+from mithra.observe.readers.labels import COMPROMISED, Listed, date_of_file, joined, label_rows
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
@@ -35,6 +39,8 @@ DATE = (
     "timestamp",
     "submission_time",
     "detected",
+    "isotime",
+    "discover_time",
 )
 CATEGORY = (
     "category",
@@ -46,13 +52,28 @@ CATEGORY = (
     "classification",
     "tags",
 )
-SOURCE = ("source", "feed")
-SHOWN_CHARS = 1000
+COLUMNS = {
+    "host": HOST,
+    "date": DATE,
+    "category": CATEGORY,
+    "source": ("source", "feed"),
+    "confidence": ("confidence_level",),  # in per cent
+    "compromised": ("is_compromised",),
+    "verified": ("verified",),
+    "phishing": ("phish_id",),  # PhishTank's, which has no other category
+}
+TWEETFEED = ("date", "user", "type", "ioc", "tags", "tweet")  # written without a header
+TWEETFEED_TYPES = {"url", "domain", "ip", "sha256", "md5"}
+OTHERS = {"rrname", "rrtype", "rank", "event_type", "eventid"}  # of records that are no feed's
+YES = {"yes", "y", "true", "1"}
+
+# The first object in an array under a key of the outermost object.
+_NESTED = re.compile(rb'\s*\{(?:\s*"[^"]*"\s*:\s*(?:"[^"]*"|[\w.+-]+)\s*,)*\s*"[^"]*"\s*:\s*\[\s*(?=\{)')
 
 
 def sniff_feed(sample: bytes) -> bool:
     """A header with a host and a date or category, and no rank."""
-    found = csvfile.look(sample)
+    found = _look(sample)
     if found is None or not found.header or "rank" in found.header or "rrtype" in found.header:
         return False
     names = found.header
@@ -63,52 +84,45 @@ def sniff_feed(sample: bytes) -> bool:
 
 def read_feed(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Labels of a dated table."""
-    found = csvfile.look(source.sample)
-    if found is None:
-        raise _no_table(source)
-    at = {word: csvfile.column(found.header, *words) for word, words in _COLUMNS.items()}
-    host, date = at["host"], at["date"]
-    if host is None:
-        raise _no_table(source)
-    file_date = date_of_file(source, options)
-    seconds = _Dates()
-    for batch in csvfile.rows(source, found, width=1 + max(i for i in at.values() if i is not None)):
-        listed = Listed(batch.numbers, [host_of_url(row[host]) for row in batch.cells], list(batch.raw))
-        listed.rejects = batch.rejects
-        if date is not None:
-            listed.dates = [seconds.of(row[date]) for row in batch.cells]
-        if (category := at["category"]) is not None:
-            listed.categories = [_word(row[category]) for row in batch.cells]
-        if (feed := at["source"]) is not None:
-            listed.sources = [_word(row[feed]) for row in batch.cells]
+    found = _look(source.sample)
+    at = {} if found is None else {word: csvfile.column(found.header, *COLUMNS[word]) for word in COLUMNS}
+    places = {word: place for word, place in at.items() if place is not None}
+    if found is None or "host" not in places:
+        raise FormatError(
+            "no column of this table is known to hold a host",
+            file=source.path,
+            hint="Say which does with --map name=THEIRS --table labels",
+        )
+    file_date, seconds = date_of_file(source, options), _Dates()
+    for batch in csvfile.rows(source, found, width=1 + max(places.values())):
+        cells = {word: [row[place] for row in batch.cells] for word, place in places.items()}
+        listed = _listed(batch.numbers, batch.raw, cells, batch.rejects, seconds)
         yield from label_rows(listed, source, options, date=file_date)
 
 
 def sniff_feed_json(sample: bytes) -> bool:
-    """JSON objects with a host and a date."""
-    record = jsonfile.first_record(sample)
+    """JSON objects with a host and a date, in an array, one a line, or in arrays under keys."""
+    record = _first_record(sample)
     keys = {str(key).lower() for key in record} if record else set()
-    return bool(keys & set(HOST)) and bool(keys & set(DATE)) and not keys & {"rrname", "rrtype", "rank"}
+    return bool(keys & set(HOST)) and bool(keys & set(DATE)) and not keys & OTHERS
 
 
 def read_feed_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
-    """Labels of JSON objects, in an array or one a line."""
-    file_date = date_of_file(source, options)
-    for batch in jsonfile.records(source):
-        found = [_fields(record) for record in batch.values]
-        listed = Listed(
-            lines=batch.numbers,
-            hosts=[host_of_url(fields["host"] or "") for fields in found],
-            records=[json.dumps(record)[:SHOWN_CHARS] for record in batch.values],
-            dates=[parse_date(fields["date"] or "") for fields in found],
-            categories=[fields["category"] for fields in found],
-            sources=[fields["source"] for fields in found],
-            rejects=batch.rejects,
-        )
+    """Labels of JSON objects."""
+    file_date, seconds = date_of_file(source, options), _Dates()
+    single = jsonfile.first_record(source.sample)
+    lone = (
+        single is not None and _is_record(single) and source.sample.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    )
+    for batch in jsonfile.records(source) if lone else jsonstream.objects(source):
+        names = {key.lower(): key for key in dict.fromkeys(chain.from_iterable(batch.values))}
+        cells = {
+            word: _values(batch.values, [names[name] for name in wanted if name in names])
+            for word, wanted in COLUMNS.items()
+            if not names.keys().isdisjoint(wanted) or word == "host"
+        }
+        listed = _listed(batch.numbers, batch.values, cells, batch.rejects, seconds)
         yield from label_rows(listed, source, options, date=file_date)
-
-
-_COLUMNS = {"host": HOST, "date": DATE, "category": CATEGORY, "source": SOURCE}
 
 
 class _Dates:
@@ -125,28 +139,108 @@ class _Dates:
         return self._known[text]
 
 
-def _fields(record: dict[str, object]) -> dict[str, str | None]:
-    """The values of a JSON object that a label is made of, by what they are."""
-    values = {str(key).lower(): value for key, value in record.items() if value is not None}
-    found = {
-        word: next((values[key] for key in keys if key in values), None) for word, keys in _COLUMNS.items()
-    }
-    return {word: None if value is None else str(value) for word, value in found.items()}
+def _listed(
+    lines: list[int],
+    records: Iterable[object],
+    cells: dict[str, list[str]],
+    rejects: Rejects,
+    seconds: _Dates,
+) -> Listed:
+    """What the columns, by what they are, say of their hosts."""
+    listed = Listed(lines, cells["host"], list(records), urls=True, rejects=rejects)
+    if "date" in cells:
+        listed.dates = [seconds.of(text) for text in cells["date"]]
+    if "category" in cells:
+        listed.categories = [_category(text) for text in cells["category"]]
+    elif "phishing" in cells:
+        listed.categories = ["phishing"] * len(lines)
+    if "compromised" in cells:
+        broken = [COMPROMISED if text.strip().lower() in YES else None for text in cells["compromised"]]
+        given = listed.categories or [None] * len(lines)
+        listed.categories = [joined(words) for words in zip(given, broken, strict=True)]
+    if "confidence" in cells:
+        listed.confidences = [_share(text) for text in cells["confidence"]]
+    if "source" in cells:
+        listed.sources = [_word(text) for text in cells["source"]]
+    if "verified" in cells:
+        listed.drop("not_verified", [text.strip().lower() not in YES for text in cells["verified"]])
+    return listed
+
+
+def _look(sample: bytes) -> csvfile.CsvLook | None:
+    found = csvfile.look(sample)
+    if found is None or found.header or len(found.first) != len(TWEETFEED):
+        return found
+    dated = parse_date(found.first[0]) is not None and found.first[2] in TWEETFEED_TYPES
+    return replace(found, header=TWEETFEED) if dated else found
+
+
+def _first_record(sample: bytes) -> dict[str, Any] | None:
+    record = jsonfile.first_record(sample)
+    if record is not None and _is_record(record):
+        return record
+    found = _NESTED.match(sample.removeprefix(b"\xef\xbb\xbf"))
+    return record if found is None else jsonfile.first_record(found.string[found.end() :])
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    return any(str(key).lower() in HOST for key in record)
+
+
+def _values(records: list[dict[str, Any]], keys: list[str]) -> list[str]:
+    """The first of the keys that a record has, as text."""
+    if len(keys) == 1:
+        return [_text(record.get(keys[0])) for record in records]
+    return [
+        _text(next((record[key] for key in keys if record.get(key) is not None), None)) for record in records
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return joined(value) or "" if isinstance(value, list) else str(value)
+
+
+def _category(text: str) -> str | None:
+    """The cell's word; of hashtags, all of them."""
+    return joined(text.replace("#", " ").split()) if "#" in text else _word(text)
 
 
 def _word(text: str) -> str | None:
     return None if text.strip().lower() in {"", "none", "null", "n/a", "-"} else text.strip()
 
 
-def _no_table(source: Source) -> FormatError:
-    return FormatError(
-        "no column of this table is known to hold a host",
-        file=source.path,
-        hint="Say which does with --map name=THEIRS --table labels",
-    )
+def _share(text: str) -> float | None:
+    """Per cent as a share of 1; None for what is none."""
+    try:
+        value = float(text) / 100
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
 
 
 READERS = [
-    Reader("feed-csv", 1, ("labels",), sniff_feed, read_feed),
-    Reader("feed-json", 1, ("labels",), sniff_feed_json, read_feed_json),
+    Reader(
+        "feed-csv",
+        2,
+        ("labels",),
+        sniff_feed,
+        read_feed,
+        about="threat feeds as tables with a host or URL and a date: URLhaus, ThreatFox and others",
+        example="first_seen,url,threat\n2026-06-01 12:00:00,http://bad.example/x,malware_download\n",
+        fields=tuple(word for words in COLUMNS.values() for word in words),
+    ),
+    Reader(
+        "feed-json",
+        2,
+        ("labels",),
+        sniff_feed_json,
+        read_feed_json,
+        about="threat feeds as JSON objects with a host or URL and a date, in arrays or one a line",
+        example='[{"url":"https://bad.example/login","date":"2026-06-01","category":"phishing"}]\n',
+        fields=tuple(word for words in COLUMNS.values() for word in words),
+    ),
 ]

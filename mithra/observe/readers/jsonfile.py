@@ -1,7 +1,7 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
-memory as a whole, so its size is limited.
+Lines and the elements of an array are streamed. A single object over many lines has to be held in memory as
+a whole, so its size is limited.
 """
 
 from __future__ import annotations
@@ -15,14 +15,28 @@ from typing import Any
 import msgspec
 
 from mithra.errors import FormatError
-from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
+from mithra.observe.readers.jsonarray import elements, is_array
+from mithra.observe.source import CHUNK_BYTES, MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["JsonRecords", "first_record", "load", "loads", "only", "records"]
+__all__ = [
+    "BOM",
+    "MAX_DOCUMENT_BYTES",
+    "JsonRecords",
+    "by_line",
+    "first_lines",
+    "first_record",
+    "first_records",
+    "load",
+    "loads",
+    "only",
+    "records",
+]
 
 MAX_DOCUMENT_BYTES = 1 << 28
+MAX_RECORD_BYTES = 1 << 24  # of one that is a whole file: unpacked it may take 20 times as much
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -48,7 +62,7 @@ class JsonRecords:
 
 def first_record(sample: bytes) -> dict[str, Any] | None:
     """The first object of a file, from its first bytes; None where it is no JSON, or has none there."""
-    text = sample.removeprefix(_BOM).decode("utf-8", "replace").lstrip()
+    text = sample.removeprefix(BOM).decode("utf-8", "replace").lstrip()
     if text[:1] not in {"{", "["}:
         return None
     if text.startswith("["):
@@ -60,6 +74,29 @@ def first_record(sample: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def first_records(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes; else the first of a document."""
+    found = False
+    for record in first_lines(sample):
+        found = True
+        yield record
+    first = None if found else first_record(sample)
+    if first is not None:
+        yield first
+
+
+def first_lines(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes."""
+    for line in sample.removeprefix(BOM).splitlines():
+        if not line.lstrip().startswith(b"{"):
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        yield value
+
+
 def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]:
     """Objects in batches.
 
@@ -69,16 +106,16 @@ def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
-    document = None if _by_line(source.sample) else _document(source)
+    if is_array(source.sample):
+        yield from _array(source)
+        return
+    document = None if by_line(source.sample) else _document(source)
     if document is None:
         yield from _lines(source, parse or loads)
         return
-    values = document if isinstance(document, list) else [document]
-    for start in range(0, len(values), RECORDS_PER_BATCH):
-        batch = JsonRecords()
-        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
-            batch.add(number, value)
-        yield batch
+    batch = JsonRecords()
+    batch.add(1, document)
+    yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -88,7 +125,7 @@ def loads(data: bytes) -> Any:
         ValueError: not JSON, or with half a surrogate pair, which is no character.
         RecursionError: nested too deep.
     """
-    value = json.loads(data.removeprefix(_BOM))
+    value = json.loads(data.removeprefix(BOM))
     if b"\\u" in data and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
@@ -104,7 +141,7 @@ def only(shape: type) -> Parse:
 
     def parse(data: bytes) -> Any:
         try:
-            return decode(data.removeprefix(_BOM))
+            return decode(data.removeprefix(BOM))
         except msgspec.ValidationError:
             return loads(data)
         except msgspec.DecodeError as error:
@@ -113,17 +150,17 @@ def only(shape: type) -> Parse:
     return parse
 
 
-def load(source: Source) -> Any:
+def load(source: Source, limit: int = MAX_DOCUMENT_BYTES) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than 256 MiB.
+        FormatError: it is not JSON, or larger than the limit.
     """
     with source.open() as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
         raise FormatError(
-            f"one JSON document of over {MAX_DOCUMENT_BYTES >> 20} MiB",
+            f"one JSON document of over {limit >> 20} MiB",
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
@@ -133,19 +170,33 @@ def load(source: Source) -> Any:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
 
 
+def _array(source: Source) -> Iterator[JsonRecords]:
+    batch, chars = JsonRecords(), 0
+    for number, element in enumerate(elements(source), 1):
+        if element.fine:
+            batch.add(number, element.value)
+        else:
+            batch.rejects.add(number, "not_json", "half a surrogate pair")
+        chars += element.chars
+        if chars >= CHUNK_BYTES or len(batch.values) >= RECORDS_PER_BATCH:
+            yield batch
+            batch, chars = JsonRecords(), 0
+    yield batch
+
+
 def _document(source: Source) -> Any:
     """A whole document; None where more objects follow the first, so that it is lines after all."""
     try:
-        return load(source)
+        return load(source, MAX_RECORD_BYTES)
     except FormatError as error:
         if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
             return None
         raise
 
 
-def _by_line(sample: bytes) -> bool:
+def by_line(sample: bytes) -> bool:
     """The first line is a whole object, or most of the first are, and there are two at least."""
-    lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
+    lines = [line for line in sample.removeprefix(BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
         return False
     return _is_object(lines[0]) or sum(map(_is_object, lines)) > len(lines) / 2

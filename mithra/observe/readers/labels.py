@@ -6,9 +6,11 @@ is never guessed: a file with none of them is an error that says what to pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from itertools import compress
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +21,10 @@ from mithra.observe.dates import header_date
 from mithra.observe.records import HASH, date_reason, first_reason, seconds_to_time
 from mithra.observe.source import Options, Rejects, Rows, Source
 
-__all__ = ["Listed", "date_of_file", "host_of_url", "label_rows"]
+__all__ = ["COMPROMISED", "LOCAL_NAMES", "Listed", "date_of_file", "host_of_url", "joined", "label_rows"]
+
+T = TypeVar("T")
+COMPROMISED = "compromised"  # word in the category of a host that is somebody's site, broken into
 
 LOCAL_NAMES = {
     "localhost",
@@ -35,6 +40,10 @@ LOCAL_NAMES = {
     "ip6-allhosts",
 }
 
+# The host as browsers find it: a backslash ends it too. Without a scheme, a path or a port ends it.
+_SCHEME = r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#\\]*@)?(\[[^\]/]*\]|[^/:?#\\]*)(?s:.*)$"
+_BARE = r"^\s*(\[[^\]/]*\]|[^/:?#@\s]+)(?::[0-9]*)?(?:[/?#](?s:.*))?\s*$"
+
 
 @dataclass
 class Listed:
@@ -42,19 +51,55 @@ class Listed:
 
     lines: list[int] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
-    records: list[bytes | str] = field(default_factory=list)  # for excerpts
+    records: list[object] = field(default_factory=list)  # for excerpts
+    urls: bool = False  # hosts may stand in URLs, or before a port
     dates: list[int | None] | None = None  # epoch seconds; None where the format has no dates
+    ends: list[int | None] | None = None  # epoch seconds; the label holds until then
     categories: list[str | None] | None = None
+    confidences: list[float | None] | None = None  # 0 to 1
     sources: list[str | None] | None = None
     rejects: Rejects = field(default_factory=Rejects)
 
-    def add(self, line: int, host: str, record: bytes | str) -> None:
+    def add(self, line: int, host: str, record: object) -> None:
         """A host of a format without dates."""
         self.lines.append(line)
         self.hosts.append(host)
         self.records.append(record)
 
-    def refuse(self, line: int, reason: str, record: bytes | str) -> None:
+    def add_dated(
+        self,
+        line: int,
+        host: str,
+        record: object,
+        *,
+        date: int | None,
+        end: int | None = None,
+        category: str | None = None,
+        confidence: float | None = None,
+        source: str | None = None,
+    ) -> None:
+        """A host with what its record says of it."""
+        self.add(line, host, record)
+        self.dates = _appended(self.dates, date)
+        self.ends = _appended(self.ends, end)
+        self.categories = _appended(self.categories, category)
+        self.confidences = _appended(self.confidences, confidence)
+        self.sources = _appended(self.sources, source)
+
+    def drop(self, reason: str, dropped: list[bool]) -> None:
+        """Refuse those of the hosts for which `dropped` says so."""
+        if not any(dropped):
+            return
+        for line, record, out in zip(self.lines, self.records, dropped, strict=True):
+            if out:
+                self.refuse(line, reason, record)
+        kept = [not out for out in dropped]
+        for name in ("lines", "hosts", "records", "dates", "ends", "categories", "confidences", "sources"):
+            column = getattr(self, name)
+            if column is not None:
+                setattr(self, name, list(compress(column, kept)))
+
+    def refuse(self, line: int, reason: str, record: object) -> None:
         """A line that lists no host."""
         self.rejects.add(line, reason, record)
 
@@ -85,13 +130,15 @@ def label_rows(
             file=source.path,
             hint="Pass its date with --known-at (known_at= in Python), such as 2026-06-01",
         )
-    found = canonicalize(pa.array(listed.hosts, pa.string()))
+    hosts = pa.array(listed.hosts, pa.string())
+    if listed.urls:
+        hosts = pc.replace_substring_regex(pc.replace_substring_regex(hosts, _SCHEME, r"\1"), _BARE, r"\1")
+    found = canonicalize(hosts)
     if listed.dates is None:
         seconds = pa.repeat(pa.scalar(date, pa.int64()), len(listed.hosts))
     else:
         seconds = pa.array(listed.dates, pa.int64())
         seconds = seconds if date is None else seconds.fill_null(date)
-    hosts = pa.array(listed.hosts, pa.string())
     reason = first_reason(
         [
             pc.if_else(pc.match_substring_regex(hosts, HASH), "hash", _NULL),
@@ -102,16 +149,18 @@ def label_rows(
         ]
     )
     keep = pc.is_null(reason)
-    table = pa.table(
-        {
-            "name": found.names,
-            "verdict": _repeated(options.verdict or verdict, len(listed.hosts)),
-            "category": _words(listed.categories, options.category, len(listed.hosts)),
-            "known_at": seconds_to_time(seconds, options.now_seconds),
-            "source": _sources(listed, source, options),
-        }
-    )
-    yield Rows("labels", table.filter(keep))
+    columns = {
+        "name": found.names,
+        "verdict": _repeated(options.verdict or verdict, len(listed.hosts)),
+        "category": _words(listed.categories, options.category, len(listed.hosts)),
+        "known_at": seconds_to_time(seconds, options.now_seconds),
+        "source": _sources(listed, source, options),
+    }
+    if listed.confidences is not None:
+        columns["confidence"] = pa.array(listed.confidences, pa.float64())
+    if listed.ends is not None:  # may lie in the future
+        columns["valid_until"] = seconds_to_time(pa.array(listed.ends, pa.int64()), _LATEST)
+    yield Rows("labels", pa.table(columns).filter(keep))
     rejects = listed.rejects
     for i in pc.indices_nonzero(pc.invert(keep)).to_pylist():
         rejects.add(listed.lines[i], reason[i].as_py(), listed.records[i])
@@ -120,16 +169,29 @@ def label_rows(
 
 
 def host_of_url(text: str) -> str:
-    """The host of a URL, or the text itself where it is none."""
-    if "//" not in text:
-        return text.split("/", 1)[0].rsplit(":", 1)[0] if "/" in text and not text.startswith("/") else text
-    try:
-        return urlsplit(text.strip()).hostname or ""
-    except ValueError:
-        return ""
+    """The host of a URL (or before a port or a path), or the text itself where it is none.
+
+    >>> [host_of_url(text) for text in ("https://user@a.example:8443/x", "192.0.2.1:443", "2001:db8::")]
+    ['a.example', '192.0.2.1', '2001:db8::']
+    """
+    found = _SCHEME_RE.match(text) or _BARE_RE.match(text)
+    return text if found is None else found[1]
 
 
+def joined(words: Iterable[object]) -> str | None:
+    """Several words as one category, each once: `phishing,compromised`. None where there is none."""
+    return ",".join(dict.fromkeys(str(word).strip() for word in words if word)) or None
+
+
+_SCHEME_RE, _BARE_RE = re.compile(_SCHEME), re.compile(_BARE)
+_LATEST = 253_402_300_799  # the end of the year 9999
 _NULL = pa.scalar(None, pa.string())
+
+
+def _appended(column: list[T] | None, value: T) -> list[T]:
+    column = [] if column is None else column
+    column.append(value)
+    return column
 
 
 def _repeated(value: str | None, rows: int) -> pa.Array:

@@ -30,6 +30,7 @@ WARNING_LIST = "misp-warninglist:"
 RANK = ("rank", "globalrank", "global_rank", "position", "popularity_rank")
 NAME = ("domain", "root_domain", "name", "site", "host", "hostname", "fqdn", "origin", "url")
 DAY = ("day", "date")
+MAX_RANK_DIGITS = 18
 
 _WARNING_LIST = re.compile(rb'^\s*\{.*?"list"\s*:\s*\[\s*(?:"|\])', re.DOTALL)
 _RANKED_NAME = re.compile(r"(?:https?://)?(?:[\w-]+\.)*[\w-]+\.?", re.ASCII)
@@ -64,8 +65,8 @@ def read_ranks(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             batch.numbers,
             [host_of_url(row[name]) for row in batch.cells],
             [
-                int(row[rank]) if row[rank].strip().isdecimal() and len(row[rank]) < 18 else None
-                for row in batch.cells
+                int(text) if text.isdecimal() and len(text) < MAX_RANK_DIGITS else None
+                for text in (row[rank].strip() for row in batch.cells)
             ],
             days,
             batch.rejects,
@@ -157,6 +158,25 @@ def _rows(
 _NULL = pa.scalar(None, pa.string())
 
 READERS = [
-    Reader("warninglist", 1, ("popularity",), sniff_warning_list, read_warning_list),
-    Reader("ranks-csv", 1, ("popularity",), sniff_ranks, read_ranks, dated_by_name=True),
+    Reader(
+        "warninglist",
+        1,
+        ("popularity",),
+        sniff_warning_list,
+        read_warning_list,
+        about="MISP warning lists of well-known names",
+        example='{"name":"Known names","version":20260822,"type":"hostname","list":["example.com"]}\n',
+        fields=("name", "version", "list"),
+    ),
+    Reader(
+        "ranks-csv",
+        2,
+        ("popularity",),
+        sniff_ranks,
+        read_ranks,
+        dated_by_name=True,
+        about="ranked names: Tranco, Umbrella, Majestic, Cloudflare Radar, CrUX and other rank,name tables",
+        example="rank,domain\n1,example.com\n2,example.org\n",
+        fields=("rank", "domain", "date"),
+    ),
 ]

@@ -22,7 +22,7 @@ from mithra.observe.readers.labels import date_of_file
 from mithra.observe.records import resolutions
 from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
-__all__ = ["READERS"]
+__all__ = ["READERS", "Records", "Zone", "take_line"]
 
 SNIFFED_LINES = 300
 LEFT_OUT = {"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "ZONEMD"}
@@ -44,7 +44,7 @@ _DOMAIN_COMMENT = re.compile(rb"^;+\s*(?:Domain|Zone|Origin):\s*(\S+)", re.IGNOR
 
 
 @dataclass
-class _Zone:
+class Zone:
     """Where the reader stands: what a line leaves for the next."""
 
     origin: str | None  # absolute, without the final dot; "" is the root
@@ -57,7 +57,9 @@ class _Zone:
 
 
 @dataclass
-class _Records:
+class Records:
+    """Records of some lines as parallel lists, and the lines that are none."""
+
     lines: list[int] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -93,18 +95,18 @@ def read_zone(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             hint="Pass its date with --known-at (known_at= in Python), such as 2026-06-01",
         )
     named = _DOMAIN_COMMENT.search(source.sample[:4096])
-    zone = _Zone(None if named is None else named[1].decode("ascii", "replace").rstrip("."))
+    zone = Zone(None if named is None else named[1].decode("ascii", "replace").rstrip("."))
     left_out: Counter[str] = Counter()
     first_left_out: dict[str, tuple[int, str]] = {}
-    records = _Records()
+    records = Records()
     for first, lines in source.lines():
         for number, line in enumerate(lines, first):
             if len(line) > MAX_LINE_BYTES:
                 records.rejects.add(number, "line_too_long", line)
                 continue
-            _line(zone, number, line.decode("utf-8", "replace"), records)
+            take_line(zone, number, line.decode("utf-8", "replace"), records)
         yield from _batch(records, date, source, options, left_out, first_left_out)
-        records = _Records()
+        records = Records()
     if zone.depth:
         records.rejects.add(zone.start, "unclosed_parenthesis", " ".join(zone.pending))
     for kind, count in sorted(left_out.items()):
@@ -118,7 +120,7 @@ class _BadError(Exception):
     """Why a line makes no record."""
 
 
-def _line(zone: _Zone, number: int, line: str, records: _Records) -> None:
+def take_line(zone: Zone, number: int, line: str, records: Records) -> None:
     """Take one line; a record is complete when no parenthesis is open."""
     plain = not zone.depth and '"' not in line and "(" not in line and ";" not in line and ")" not in line
     tokens = line.split() if plain else _tokens(line)
@@ -146,7 +148,7 @@ def _tokens(line: str) -> list[str]:
     return [token for token in _TOKEN.findall(line) if not token.startswith(";")]
 
 
-def _record(zone: _Zone, line: str, records: _Records) -> None:
+def _record(zone: Zone, line: str, records: Records) -> None:
     tokens = zone.pending
     if tokens[0].startswith("$") and not zone.blank_owner:
         _directive(zone, tokens)
@@ -172,7 +174,7 @@ def _record(zone: _Zone, line: str, records: _Records) -> None:
     records.ttls.append(ttl)
 
 
-def _directive(zone: _Zone, tokens: list[str]) -> None:
+def _directive(zone: Zone, tokens: list[str]) -> None:
     word = tokens[0].upper()
     if len(tokens) < 2:
         raise _BadError("bad_directive")
@@ -207,7 +209,7 @@ def _type(tokens: list[str], at: int, ttl: int | None) -> tuple[int | None, str,
     raise _BadError("no_rrtype")
 
 
-def _absolute(name: str, zone: _Zone) -> str:
+def _absolute(name: str, zone: Zone) -> str:
     """A name without its final dot; relative ones get the origin."""
     if name.endswith(".") and not name.endswith("\\."):
         return name[:-1]
@@ -226,7 +228,7 @@ def _seconds(text: str) -> int | None:
 
 
 def _batch(
-    records: _Records,
+    records: Records,
     date: int,
     source: Source,
     options: Options,

@@ -1,4 +1,4 @@
-"""Hosts, Adblock, dnsmasq and plain lists."""
+"""Hosts, Adblock, dnsmasq, unbound and plain lists."""
 
 from __future__ import annotations
 
@@ -83,6 +83,55 @@ def test_dnsmasq(read):
     assert got.rejects == [(7, "forward_rule"), (8, "not_a_sinkhole"), (9, "not_a_blocking_directive")]
 
 
+def test_dnsmasq_upstream_is_no_block(read):
+    got = read("# Updated: 2026-01-01\nserver=/a.example/#\nserver=/b.example/\nlocal=/c.example/\n")
+    assert (got.column("labels", "name"), got.rejects) == (["b.example", "c.example"], [(2, "forward_rule")])
+
+
+def test_unbound(read):
+    got = read(
+        "# Last modified: Fri Apr  5 08:08:30 UTC 2024\n"
+        "server:\n"
+        '  local-zone: "One.example." always_nxdomain\n'
+        "local-zone: two.example static\n"
+        'local-zone: "three.example" redirect\n'
+        'local-data: "three.example A 0.0.0.0"\n'
+        "local-data: 'four.example. 3600 IN AAAA ::'   # comment\n"
+        'local-zone: "home.example" transparent\n'
+        'local-data: "printer.example A 192.0.2.9"\n'
+        'local-data: "text.example TXT x"\n'
+        "local-zone: five.example always_null\n"
+        "  verbosity: 1\n"
+        'local-zone: "unfinished\n'
+    )
+    assert got.reader == "unbound"
+    assert got.column("labels", "name") == [f"{n}.example" for n in ("one", "two", "three", "four", "five")]
+    assert set(got.column("labels", "known_at")) == {datetime(2024, 4, 5, 8, 8, 30, tzinfo=UTC)}
+    assert got.rejects == [
+        (8, "not_a_blocking_directive"),
+        (9, "not_a_sinkhole"),
+        (10, "not_an_address_record"),
+        (12, "not_a_blocking_directive"),
+        (13, "not_a_blocking_directive"),
+    ]
+
+
+def test_hosts_under_shared_suffixes_stay_whole(read):
+    got = read("bad.github.io\nlogin.bad.duckdns.org\n*.x.pages.dev\n", known_at=DAY)
+    assert got.column("labels", "name") == ["bad.github.io", "login.bad.duckdns.org", "x.pages.dev"]
+
+
+def test_openphish_and_ports(read):
+    got = read(
+        "http://a.example/x\nhttps://u:p@b.example:8443/y@z\nhttp://192.0.2.1:8080/z\nHTTP://c.example\\@d.example/\n"
+        "https://[2001:db8::1]/x\nhttps://e.example?q=http://f.example/\n",
+        known_at=DAY,
+    )
+    assert got.reader == "plain"
+    assert got.column("labels", "name") == ["a.example", "b.example", "c.example", "e.example"]
+    assert got.rejects == [(3, "ip_literal"), (5, "ip_literal")]
+
+
 def test_plain_names_and_urls(read):
     got = read(
         "# list\nbad.example\n*.wild.example\n.dotted.example\nhttps://url.example:8080/x?y#z\nd41d8cd98f00b204e9800998ecf8427e\n",
@@ -108,7 +157,15 @@ def test_verdict_is_the_callers(read):
 
 
 @pytest.mark.parametrize(
-    "text", ["0.0.0.0 bad.example\n", "||bad.example^\n", "local=/bad.example/\n", "bad.example\n"]
+    "text",
+    [
+        "0.0.0.0 bad.example\n",
+        "||bad.example^\n",
+        "local=/bad.example/\n",
+        'local-zone: "bad.example" static\n',
+        "bad.example CNAME .\n",
+        "bad.example\n",
+    ],
 )
 def test_without_any_date_the_error_says_what_to_pass(read, text):
     with pytest.raises(InputError, match="--known-at"):
@@ -146,7 +203,7 @@ def test_other_content_is_refused(read, content):
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["abp", "hosts", "dnsmasq", "plain"]), st.text(max_size=200))
+@given(st.sampled_from(["abp", "hosts", "dnsmasq", "unbound", "rpz", "plain"]), st.text(max_size=200))
 def test_no_text_raises(read, format, text):
     got = read(f"{text}\n", format, known_at=DAY)
     assert all(name and name == name.lower() for name in got.column("labels", "name"))

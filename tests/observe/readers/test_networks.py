@@ -80,6 +80,30 @@ def test_bad_rows_are_told(read):
     ]
 
 
+def test_ip2asn(read):
+    got = read(
+        "0.0.0.0\t0.255.255.255\t0\tNone\tNot routed\n"
+        "1.0.0.0\t1.0.0.255\t13335\tUS\tCLOUDFLARENET - Cloudflare, Inc.\n"
+        "1.0.1.0\t1.0.3.255\t0\tNone\tNot routed\n"
+        '2001:db8::\t2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\t64500\tFR\t"Quoted, in part\n'
+        "bad\t1.0.3.255\t1\tNone\tx\n",
+        name="ip2asn-combined.tsv",
+    )
+    assert [(row["asn"], row["organisation"]) for row in got.tables["networks"]] == [
+        (13335, "CLOUDFLARENET - Cloudflare, Inc."),
+        (64500, '"Quoted, in part'),
+    ]
+    assert got.rejects == [(1, "not_routed"), (5, "bad_address")]
+    assert got.excerpts[-1].startswith("2 records, the first: 0.0.0.0")
+
+
+def test_a_network_behind_numbers(read):
+    got = read('"16777216","16777471","1.0.0.0/24","13335","CLOUDFLARENET"\n')
+    [row] = got.tables["networks"]
+    assert (row["start"], row["end"], row["asn"]) == (address("1.0.0.0"), address("1.0.0.255"), 13335)
+    assert row["organisation"] == "CLOUDFLARENET"
+
+
 def test_a_table_from_the_future_is_refused(read):
     with pytest.raises(FormatError, match="future"):
         read("# Date: 2031-01-01\n192.0.2.0,192.0.2.255,64500,x\n")

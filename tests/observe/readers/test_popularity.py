@@ -14,14 +14,16 @@ DAY = datetime(2026, 3, 4, tzinfo=UTC)
 
 def test_ranks_without_a_header(read):
     got = read(
-        "1,Google.com\n2,com\nx,bad.example\n3,192.0.2.1\n", known_at=DAY, name="tranco-2026-03-04.csv"
+        "1,Google.com\n2\x1f,com\nx,bad.example\n3,192.0.2.1\n" + "4" * 2_000_000,
+        known_at=DAY,
+        name="tranco-2026-03-04.csv",
     )
     assert got.reader == "ranks-csv"
     assert got.tables["popularity"] == [
         {"name": "google.com", "rank": 1, "list_id": "tranco", "day": DAY, "source": "tranco"},
         {"name": "com", "rank": 2, "list_id": "tranco", "day": DAY, "source": "tranco"},
     ]
-    assert got.rejects == [(3, "bad_rank"), (4, "ip_literal")]
+    assert got.rejects == [(3, "bad_rank"), (4, "ip_literal"), (5, "line_too_long")]
 
 
 def test_ranks_by_header(read):
@@ -31,6 +33,25 @@ def test_ranks_by_header(read):
     ]
     got = read("origin,rank\nhttps://www.example.com,1000\n")
     assert [(r["name"], r["rank"]) for r in got.tables["popularity"]] == [("www.example.com", 1000)]
+
+
+def test_umbrella_majestic_and_crux(read):
+    got = read("1,netflix.com\r\n2,com\r\n3,_sip._tcp.example.com\r\n", name="umbrella-2026-03-04.csv")
+    assert (got.reader, got.column("popularity", "name")) == (
+        "ranks-csv",
+        ["netflix.com", "com", "_sip._tcp.example.com"],
+    )
+    got = read(
+        "GlobalRank,TldRank,Domain,TLD,RefSubNets,RefIPs,IDN_Domain,IDN_TLD,PrevGlobalRank\n"
+        "2,1,facebook.com,com,500,900,facebook.com,com,1\n"
+    )
+    assert [(r["name"], r["rank"]) for r in got.tables["popularity"]] == [("facebook.com", 2)]
+    got = read("origin,rank\nhttps://a.example,1000\nhttp://b.example:8080,1000\nhttps://192.0.2.1,5000\n")
+    assert [(r["name"], r["rank"]) for r in got.tables["popularity"]] == [
+        ("a.example", 1000),
+        ("b.example", 1000),
+    ]
+    assert got.rejects == [(4, "ip_literal")]
 
 
 def test_warning_list(read):
