@@ -45,7 +45,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("captured_at", TIMESTAMP, "when the record was fetched"),
     ],
     "certificates": [
-        ("fingerprint", pa.string(), "SHA-256, lower-case hex"),
+        ("fingerprint", pa.string(), "SHA-256 in hex, else SHA-1, else one of issuer and serial number"),
         ("names", _STRINGS, "subject alternative names, canonical"),
         ("issuer", pa.string(), "issuer's distinguished name"),
         ("not_before", TIMESTAMP, "validity begins"),

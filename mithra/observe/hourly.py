@@ -72,11 +72,12 @@ def tabulate(
         said = pa.repeat(pa.scalar(options.source or source), table.num_rows).dictionary_encode()
         rows.append(Rows(fact.table, table.append_column("source", said).filter(pc.is_null(reason))))
         if reason.null_count < len(reason):
-            words = np.array(reason.to_pylist(), dtype=object)[group]
-            left_out["certificates without a host"] += int((words == NOTHING).sum())
-            bad = np.flatnonzero([bool(word) for word in words])[::-1]
+            words = np.array(reason.to_pylist(), dtype=object)
+            left_out["certificates without a host"] += int((words == NOTHING)[group].sum())
+            refused = np.array([bool(word) for word in words])
+            bad = np.flatnonzero(refused[group])[::-1]  # of several reasons the first is to stay
             bad = bad[[reasons[record] is None for record in fact.record[bad]]]
-            reasons[fact.record[bad]] = words[bad]
+            reasons[fact.record[bad]] = words[group[bad]]
     return rows, pa.array(reasons, pa.string())
 
 

@@ -1,7 +1,7 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines and the elements of an array are streamed. A single object over many lines has to be held in memory as
-a whole, so its size is limited.
+Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
+memory as a whole, so its size is limited.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 
 from mithra.errors import FormatError
-from mithra.observe.readers.jsonarray import elements, is_array
-from mithra.observe.source import CHUNK_BYTES, MAX_LINE_BYTES, Rejects, Source
+from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
 __all__ = [
     "BOM",
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 MAX_DOCUMENT_BYTES = 1 << 28
-MAX_RECORD_BYTES = 1 << 24  # of one that is a whole file: unpacked it may take 20 times as much
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 BOM = b"\xef\xbb\xbf"
@@ -106,16 +104,16 @@ def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
-    if is_array(source.sample):
-        yield from _array(source)
-        return
     document = None if by_line(source.sample) else _document(source)
     if document is None:
         yield from _lines(source, parse or loads)
         return
-    batch = JsonRecords()
-    batch.add(1, document)
-    yield batch
+    values = document if isinstance(document, list) else [document]
+    for start in range(0, len(values), RECORDS_PER_BATCH):
+        batch = JsonRecords()
+        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
+            batch.add(number, value)
+        yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -150,17 +148,17 @@ def only(shape: type) -> Parse:
     return parse
 
 
-def load(source: Source, limit: int = MAX_DOCUMENT_BYTES) -> Any:
+def load(source: Source) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than the limit.
+        FormatError: it is not JSON, or larger than 256 MiB.
     """
     with source.open() as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
         raise FormatError(
-            f"one JSON document of over {limit >> 20} MiB",
+            f"one JSON document of over {MAX_DOCUMENT_BYTES >> 20} MiB",
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
@@ -170,24 +168,10 @@ def load(source: Source, limit: int = MAX_DOCUMENT_BYTES) -> Any:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
 
 
-def _array(source: Source) -> Iterator[JsonRecords]:
-    batch, chars = JsonRecords(), 0
-    for number, element in enumerate(elements(source), 1):
-        if element.fine:
-            batch.add(number, element.value)
-        else:
-            batch.rejects.add(number, "not_json", "half a surrogate pair")
-        chars += element.chars
-        if chars >= CHUNK_BYTES or len(batch.values) >= RECORDS_PER_BATCH:
-            yield batch
-            batch, chars = JsonRecords(), 0
-    yield batch
-
-
 def _document(source: Source) -> Any:
     """A whole document; None where more objects follow the first, so that it is lines after all."""
     try:
-        return load(source, MAX_RECORD_BYTES)
+        return load(source)
     except FormatError as error:
         if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
             return None

@@ -108,7 +108,7 @@ class JsonLines:
         picked = list[tuple[int, bytes, str | None]]()
         row = 0
         for first_line, lines in self._source.lines():
-            filled = np.flatnonzero([bool(line.strip()) for line in lines])
+            filled = np.flatnonzero([not (line.isspace() or line == b"") for line in lines])
             low, high = np.searchsorted(wanted, (row, row + len(filled)))
             known = dict(zip(wanted[low:high] - row, why[low:high].to_pylist(), strict=True))
             at = wanted[low:high] - row
@@ -157,32 +157,43 @@ def read_columns(
     convert: Convert,
     shown: Callable[[bytes], str],
     records_of: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda record: [record],
+    left_out: frozenset[str] = frozenset(),
+    shared: frozenset[str] = frozenset(),
 ) -> Iterator[Rows | Rejects]:
     """All of a file through `convert`, which gets batches with these columns; arrays and documents too.
 
     Args:
         shown: what rejects show of a record.
         records_of: the records that a document holds.
+        left_out: columns that DuckDB need not look for, since no record is thought to have them. A row with
+            nothing in the columns that remain, other than the shared ones, is read again for them.
+        shared: columns that tell nothing of a record's kind.
 
     Raises:
         FormatError: packed data cut short, or a document that is no JSON.
     """
     if _by_line(source.sample, records_of):
-        yield from _lines(source, columns, convert, shown)
+        yield from _lines(source, columns, convert, shown, left_out, shared if left_out else frozenset())
     else:
         yield from _documents(source, columns, convert, shown, records_of)
 
 
 def _lines(
-    source: Source, columns: Mapping[str, Column], convert: Convert, shown: Callable[[bytes], str]
+    source: Source,
+    columns: Mapping[str, Column],
+    convert: Convert,
+    shown: Callable[[bytes], str],
+    left_out: frozenset[str],
+    shared: frozenset[str],
 ) -> Iterator[Rows | Rejects]:
-    lines = JsonLines(source, _query(source, columns), batch_rows=WIDE_BATCH_ROWS)
+    asked = {name: column for name, column in columns.items() if name not in left_out}
+    lines = JsonLines(source, _query(source, asked), batch_rows=WIDE_BATCH_ROWS)
     for rows, batch in lines.batches():
-        empty = _empty(batch)
+        empty = _empty([batch[name] for name in asked if name not in shared])
         if pc.any(empty).as_py():
             lines.note(rows.filter(empty))
             rows, batch = rows.filter(pc.invert(empty)), batch.filter(pc.invert(empty))
-        tables, reason = convert(batch)
+        tables, reason = convert(_whole(batch, columns))
         yield from tables
         lines.note(rows.filter(pc.is_valid(reason)), reason.drop_null())
     for picked in lines.odd() if lines.has_odd else ():
@@ -281,10 +292,20 @@ def _quoted(key: str) -> str:
     return f'"{key}"'
 
 
-def _empty(batch: pa.RecordBatch) -> pa.Array:
+def _whole(batch: pa.RecordBatch, columns: Mapping[str, Column]) -> pa.RecordBatch:
+    """The batch with nulls for the columns that it lacks."""
+    have = set(batch.schema.names)
+    arrays = [
+        batch[name] if name in have else pa.nulls(batch.num_rows, column.type)
+        for name, column in columns.items()
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _empty(columns: list[pa.Array]) -> pa.Array:
     """Rows of nothing but nulls."""
-    empty = pc.is_null(batch.column(0))
-    for column in batch.columns[1:]:
+    empty = pc.is_null(columns[0])
+    for column in columns[1:]:
         if not pc.any(empty).as_py():
             break
         empty = pc.and_(empty, pc.is_null(column))

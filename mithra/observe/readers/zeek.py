@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -65,18 +65,18 @@ COLUMNS = {
     "matches": _column(_TEXT, "sni_matches_cert"),
     "chain": _column(_TEXTS, "cert_chain_fps"),
 }
-# Fields that only one of the three logs has.
-MARKS = (
-    {"qtype_name"},
-    {"query", "qtype"},
-    {"rcode_name", "trans_id"},
-    {"certificate.subject"},
-    {"certificate.issuer"},
-    {"cert_chain_fps"},
-    {"cert_chain_fuids"},
-    {"ssl_history"},
-    {"server_name", "established"},
-)
+SHARED = frozenset({"ts", "client", "port"})
+# The first column of each log, and fields that only it has.
+LOGS = {
+    "query": ({"qtype_name"}, {"query", "qtype"}, {"rcode_name", "trans_id"}),
+    "fingerprint": ({"certificate.subject"}, {"certificate.issuer"}),
+    "server_name": (
+        {"cert_chain_fps"},
+        {"cert_chain_fuids"},
+        {"ssl_history"},
+        {"server_name", "established"},
+    ),
+}
 
 _ESCAPED = re.compile(rb"\\(x[0-9A-Fa-f]{2}|\\)")
 
@@ -87,8 +87,7 @@ def sniff_zeek_tsv(sample: bytes) -> bool:
     for line in sample.splitlines():
         if line.startswith(b"#"):
             head = head.with_line(line.decode("utf-8", "replace"))
-            have = set(head.fields)
-            if "ts" in have and any(mark <= have for mark in MARKS):
+            if _log(head.fields) is not None:
                 return True
     return False
 
@@ -124,21 +123,19 @@ def read_zeek_tsv(source: Source, options: Options) -> Iterator[Rows | Rejects]:
 
 def sniff_zeek_json(sample: bytes) -> bool:
     """An object among the first with the fields of one of the three logs."""
-    for record in jsonfile.first_records(sample):
-        inner = {
-            f"{key}.{part}" for key, value in record.items() if isinstance(value, dict) for part in value
-        }
-        have = record.keys() | inner
-        if "ts" in have and any(mark <= have for mark in MARKS):
-            return True
-    return False
+    return bool(_logs(sample))
 
 
 def read_zeek_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Records of logs as JSON lines."""
     left_out = Counter[str]()
     yield from read_columns(
-        source, COLUMNS, lambda batch: _convert(batch, source, options, left_out), without_persons
+        source,
+        COLUMNS,
+        lambda batch: _convert(batch, source, options, left_out),
+        without_persons,
+        left_out=_columns_of_others(source.sample),
+        shared=SHARED,
     )
     tell(source, left_out)
 
@@ -239,6 +236,35 @@ class _Header:
         return pc.if_else(pc.equal(text, self.empty), "", text)
 
 
+def _log(fields: Iterable[str]) -> str | None:
+    """The log that has these fields, by its first column."""
+    have = set(fields)
+    found = [log for log, marks in LOGS.items() if any(mark <= have for mark in marks)]
+    return found[0] if "ts" in have and found else None
+
+
+def _logs(sample: bytes) -> set[str]:
+    """The logs that the first lines of a file are of."""
+    found = set()
+    for record in jsonfile.first_records(sample):
+        inner = {
+            f"{key}.{part}" for key, value in record.items() if isinstance(value, dict) for part in value
+        }
+        found.add(_log(record.keys() | inner))
+    return {log for log in found if log is not None}
+
+
+def _columns_of_others(sample: bytes) -> frozenset[str]:
+    """Columns of logs that a file does not begin with, none in a stream of several (they state `_path`)."""
+    logs = set(LOGS) if b'"_path"' in sample else _logs(sample)
+    others, log = set[str](), "query"
+    for name in COLUMNS:
+        log = name if name in LOGS else log
+        if log not in logs and name not in SHARED:
+            others.add(name)
+    return frozenset(others)
+
+
 def _plain(text: str) -> str:
     r"""Without Zeek's escapes: `\x09` for a byte, `\\` for a backslash."""
 
@@ -275,7 +301,9 @@ def _convert(
 ) -> tuple[list[Rows], pa.Array]:
     """Rows of a batch with COLUMNS, and why records are refused."""
     seconds = to_moments(batch["ts"])
-    query = pc.if_else(pc.equal(batch["query"], ""), ".", batch["query"])  # the root
+    query, root = batch["query"], pc.equal(batch["query"], "")
+    if pc.any(root).as_py():
+        query = pc.if_else(root, ".", query)
     netbios = pc.fill_null(pc.equal(batch["port"], NETBIOS_PORT), False)
     left_out["NetBIOS queries"] += pc.sum(pc.and_(netbios, pc.is_valid(batch["query"]))).as_py() or 0
     asked = np.flatnonzero(pc.and_not(pc.is_valid(query), netbios))

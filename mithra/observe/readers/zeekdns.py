@@ -17,7 +17,6 @@ Only NOERROR answers of class IN count.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import dns.rdatatype
 import numpy as np
@@ -34,6 +33,8 @@ NAME_TYPES = ("NS", "MX", "PTR")
 # Their data is a name, or Zeek cuts it down to one: a bare name may be that or a CNAME.
 OPEN_TYPES = ("*", "ANY", "AFSDB", "SRV", "SOA", "KX", "MB", "MD", "MF", "MG", "MR", "NSEC", "RP", "RT")
 
+KINDS = pa.array([None, "A", "AAAA", "TXT", "CNAME"])
+IPV4, IPV6, TEXT, NAME = 1, 2, 3, 4
 DNSSEC_TYPES = {"NSEC", "NSEC3", "NSEC3PARAM"}  # all that Zeek logs of such an answer, or its beginning
 
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -53,7 +54,7 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     used = pc.and_(pc.fill_null(pc.and_kleene(good, internet), False), pc.is_valid(batch["query"]))
     used = pc.and_(pc.and_(used, pc.is_valid(batch["answers"])), chosen)
     record = np.flatnonzero(used)
-    part = batch.filter(used)
+    part = batch.select(["query", "qtype", "qtype_name", "answers", "ttls"]).filter(used)
     lists = part["answers"]
     row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False).astype(np.int64)
     values = pc.list_flatten(lists)
@@ -66,8 +67,8 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
         pc.is_in(asked, value_set=pa.array(types)).to_numpy(zero_copy_only=False)[row]
         for types in (NAME_TYPES, OPEN_TYPES)
     )
-    is_name = kind == "CNAME"
-    typed = is_name | (kind == "A") | (kind == "AAAA") | (kind == "TXT")
+    is_name = kind == NAME
+    typed = kind > 0
     ttl = _ttls(part["ttls"], row, start)
 
     chain = _before(is_name, row, start)  # the name before each answer in its record, or -1
@@ -81,8 +82,8 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     queries = part["query"].take(pa.array(row))
     of_query = (chain < 0) | named
     owner = pc.if_else(pa.array(of_query), queries, values.take(pa.array(np.maximum(chain, 0))))
-    types = pc.if_else(pa.array(named), asked.take(pa.array(row)), pa.array(kind, pa.string()))
-    texts = pa.array(kind == "TXT")
+    types = pc.if_else(pa.array(named), asked.take(pa.array(row)), KINDS.take(pa.array(kind)))
+    texts = pa.array(kind == TEXT)
     data = (
         pc.if_else(texts, pc.replace_substring_regex(values, _TXT_PREFIX, ""), values)
         if pc.any(texts).as_py()
@@ -102,22 +103,22 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     return facts, pa.array(reasons, pa.string())
 
 
-def _kinds(values: pa.Array) -> NDArray[Any]:
-    """What each answer is by its form: A, AAAA, TXT, CNAME for a bare name, or nothing that is read."""
+def _kinds(values: pa.Array) -> NDArray[np.int64]:
+    """What each answer is by its form, as its place in KINDS; the first is one that is not read."""
     words = values.dictionary_encode()
-    kinds = np.array([*map(_kind, words.dictionary.to_pylist()), ""], dtype="U5")
-    each: NDArray[Any] = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    kinds = np.array([*map(_kind, words.dictionary.to_pylist()), 0])
+    each: NDArray[np.int64] = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return each
 
 
-def _kind(word: str) -> str:
+def _kind(word: str) -> int:
     if _IPV4.fullmatch(word):
-        return "A"
+        return IPV4
     if _IPV6.fullmatch(word):
-        return "AAAA"
+        return IPV6
     if word.startswith(("TXT ", "SPF ")):
-        return "TXT"
-    return "" if not word or word.startswith("<") or " " in word or word in DNSSEC_TYPES else "CNAME"
+        return TEXT
+    return 0 if not word or word.startswith("<") or " " in word or word in DNSSEC_TYPES else NAME
 
 
 def _asked(part: pa.RecordBatch) -> pa.Array:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mithra.observe.readers.alerts import alert_sightings
+from mithra.observe.readers.alerts import alert_sightings, read_alerts
+from mithra.observe.source import Options, Rejects, Rows, Source
 
 
 def alert(**fields: object) -> dict[str, object]:
@@ -143,3 +144,20 @@ def test_alerts_among_other_events(read):
     got = read(mixed)
     assert got.column("sightings", "indicator") == ["a.example"]
     assert got.column("queries", "name") == ["b.example"]
+
+
+def test_the_pass_over_alerts_is_silent_about_the_rest(tmp_path):
+    path = tmp_path / "eve.json"
+    path.write_text(
+        lines(
+            {"event_type": "dns", "timestamp": "2026-06-01T12:00:00Z", "dns": {"rrname": "a.example"}},
+            alert(dns={"query": [{"rrname": "b.example"}]}),
+            {"event_type": "stats", "stats": {"alert": 1}},
+            alert(tls={"sni": "c.example"}, timestamp=None),
+        )
+        + "{cut"
+    )
+    found = list(read_alerts(Source.at(path), Options()))
+    rows = [row["indicator"] for item in found if isinstance(item, Rows) for row in item.data.to_pylist()]
+    rejects = [(item.lines, item.reasons) for item in found if isinstance(item, Rejects)]
+    assert (rows, rejects) == (["b.example"], [([4], ["no_date"])])

@@ -134,6 +134,15 @@ def test_an_array_and_a_byte_order_mark(read):
         assert got.column("queries", "count") == [2]
 
 
+@pytest.mark.parametrize("path", [{}, {"_path": "x"}])
+def test_other_logs_behind_the_first_lines(read, path):
+    records = [{**DNS, **path}] * 400  # more than what is looked at to tell which log it is
+    got = read(as_json(*records, *({**record, **path} for record in (X509, SSL, {"ts": TS}, DNS))))
+    assert got.rejects == []
+    assert sum(got.column("queries", "count")) == 401
+    assert got.column("certificates", "names") == [["example.com", "www.example.com"], ["shop.example.com"]]
+
+
 def test_unset_empty_and_escaped_values(read):
     txt = {**DNS, "qtype_name": "TXT", "answers": [r"TXT 7 a\x2cb c\\d", "TXT 1 x TXT 2 yz"], "TTLs": [5, 5]}
     unset = {**DNS, "query": None, "answers": None}
