@@ -1,14 +1,15 @@
 """Alerts of Suricata (EVE, event_type alert), as in T-Pot: the hosts that they name become `sightings`.
 
-Hosts are those of the alert's own HTTP, TLS, QUIC and DNS records. An alert makes no label: rules fire on
-policy and on scans too. Clients' addresses are not kept: a host that is an address counts only where no
-other end of the flow is public, so that it is a server reached from inside, not the sensor itself (whose
-address scanners send as host).
+Hosts are those of the alert's own HTTP, TLS (by SNI, else by certificate), QUIC and DNS records. An alert
+makes no label: rules fire on policy and on scans too. Clients' addresses are not kept: a host that is an
+address counts only where no other end of the flow is public, so that it is a server reached from inside, not
+the sensor itself (whose address scanners send as host).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
@@ -20,6 +21,7 @@ from mithra.observe.source import Options, Rejects, Rows, Source
 
 __all__ = ["alert_sightings", "read_alerts"]
 
+_COMMON_NAME = re.compile(r"(?:^|, ?)CN=((?:\*\.)?[\w-]+(?:\.[\w-]+)+)(?:,|$)")
 _ENDS = ("src_ip", "dest_ip")
 
 
@@ -70,6 +72,7 @@ class _Http(TypedDict, total=False):
 
 class _Hello(TypedDict, total=False):
     sni: Any
+    subject: Any
 
 
 class _Event(TypedDict, total=False):
@@ -95,11 +98,18 @@ def _hosts(record: Mapping[str, Any]) -> Iterator[str]:
         found.append(http.get("hostname"))
         if isinstance(url, str) and "://" in url:  # of a request to a proxy
             found.append(host_of_url(url))
-    found += [_dict(record[layer]).get("sni") for layer in ("tls", "quic") if layer in record]
+    for hello in (_dict(record[layer]) for layer in ("tls", "quic") if layer in record):
+        found.append(hello.get("sni") or _common_name(hello.get("subject")))
     if dns := _dict(record.get("dns")):
         found.append(dns.get("rrname"))
         found += [_dict(q).get("rrname") for key in ("query", "queries") for q in _list(dns.get(key))]
     return (host for host in found if isinstance(host, str) and host)
+
+
+def _common_name(subject: object) -> str | None:
+    """The host that a certificate is for, where the client did not say which it asked for."""
+    found = _COMMON_NAME.search(subject) if isinstance(subject, str) else None
+    return None if found is None else found[1]
 
 
 def _end_of_client(host: str, record: Mapping[str, Any]) -> bool:

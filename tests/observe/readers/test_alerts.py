@@ -49,6 +49,9 @@ def test_hosts_of_alerts(read):
             alert(dns={"version": 3, "queries": [{"rrname": "v3.example"}, {"rrname": "other.example"}]}),
             alert(dns={"type": "answer", "rrname": "v1.example", "answers": [{"rrname": "v1.example"}]}),
             alert(quic={"sni": "quic.example"}, tls=None),
+            alert(tls={"subject": "C=US, O=Acme, CN=*.cert.example"}),
+            alert(tls={"sni": "asked.example", "subject": "CN=cert.example"}),
+            alert(tls={"subject": "CN=Acme Root CA, O=Acme.example"}),
             alert(http={"hostname": "proxy.example", "url": "http://far.example/x"}),
             alert(ssh={"client": {}}),
         )
@@ -63,6 +66,8 @@ def test_hosts_of_alerts(read):
         ("other.example", "1:2027758"),
         ("v1.example", "1:2027758"),
         ("quic.example", "1:2027758"),
+        ("cert.example", "1:2027758"),
+        ("asked.example", "1:2027758"),
         ("proxy.example", "1:2027758"),
         ("far.example", "1:2027758"),
     ]
