@@ -174,8 +174,9 @@ def test_syslog_forms(read):
     got = read(
         log("query[A] a.example from 192.0.2.7", head="2026-08-24T03:00:00.1+01:00 router dnsmasq[1]: ")
         + log("query[A] b.example from 192.0.2.7", head="<30>1 2026-08-24T03:00:00Z router dnsmasq 1 - - ")
+        + log("query[A] c.example from 192.0.2.7", head="Mon Aug 24 04:00:00 2026 daemon.info dnsmasq[1]: ")
     )
-    assert [(r["name"][0], r["hour"].hour) for r in got.tables["queries"]] == [("a", 2), ("b", 3)]
+    assert [(r["name"][0], r["hour"].hour) for r in got.tables["queries"]] == [("a", 2), ("b", 3), ("c", 4)]
 
 
 @pytest.mark.parametrize(
