@@ -20,7 +20,7 @@ from mithra.observe.readers.loglines import (
     rejected,
     sniffer,
 )
-from mithra.observe.readers.logtimes import TIME, Clock
+from mithra.observe.readers.logtimes import PROCESS, TIME, Clock
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
@@ -28,7 +28,7 @@ __all__ = ["READERS"]
 # A line of syslog may hold BIND's own time too, which has a year: then the first one is passed over.
 _LINE = (
     rf"^(?:(?:<\d{{1,3}}>)?[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d \S+ \S+: )?{TIME} "
-    r"(?:(?:\S+ )?named(?:\[\d+\]:|:| \S+ \S+ \S+) )?(?:[\w-]+: ){0,2}"
+    rf"(?:(?:\S+ )?named{PROCESS} )?(?:[\w-]+: ){{0,2}}"
     r"client (?:@0x[0-9a-f]+ )?(?P<client>[0-9A-Fa-f.:%\w]+)#\d+(?:/key \S+)?(?: \(.*?\))?: (?:view \S+: )?"
     r"(?P<kind>query|response): (?P<name>\S+) (?P<class>\S+) (?P<type>\S+)"
 )

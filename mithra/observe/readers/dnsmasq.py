@@ -24,20 +24,20 @@ from mithra.observe.readers.loglines import (
     sniffer,
     unlike,
 )
-from mithra.observe.readers.logtimes import TIME, Clock
+from mithra.observe.readers.logtimes import PROCESS, TIME, Clock
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 
 _HEAD = (
-    rf"^{TIME} (?:\S+ )?(?P<process>dnsmasq(?:\[\d+\]:|:| \S+ \S+ \S+)) "
+    rf"^{TIME} (?:\S+ )?(?P<process>dnsmasq{PROCESS}) "
     r"(?P<serial>(?:\d+ (?:(?:UDP |TCP )?\S+/\d+ )?)?)"
 )
 _LINE = (
     rf"{_HEAD}(?:(?:query|auth)\[(?P<type>[^\]]*)\] (?P<name>.*) from (?P<client>{ADDRESS})"
     r"|(?P<how>reply|cached|cached-stale) (?P<owner>\S+) is (?P<value>.*?)(?: \(DNSSEC signed\))?)$"
 )
-_ANY_LINE = rf"^{TIME} (?:\S+ )?dnsmasq[\w-]*(?:\[\d+\]:|:| \S+ \S+ \S+) "
+_ANY_LINE = rf"^{TIME} (?:\S+ )?dnsmasq[\w-]*{PROCESS} "
 MAX_CHAIN = 32  # of CNAMEs followed over the end of a batch
 
 _CNAME = "<CNAME>"

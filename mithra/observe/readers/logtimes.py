@@ -16,15 +16,19 @@ import pyarrow.compute as pc
 from mithra.errors import InputError
 from mithra.observe.source import Options, Source
 
-__all__ = ["TIME", "Clock", "parsed"]
+__all__ = ["PROCESS", "TIME", "Clock", "parsed"]
 
 DAYS_UNTIL_ROTATED = 31  # a log that is named after its first day goes on for so long
 
-# Times as BIND (both forms), ISO 8601 and syslog (with a year, rarely) write them; syslog's priority before.
+# Times as BIND (both forms), ISO 8601 and syslog write them, a priority before (RFC 3164, RFC 5424). Some
+# syslogs write a year in the middle, OpenWrt writes a weekday and the year at the end.
 TIME = (
-    r"(?:<\d{1,3}>(?:1 )?)?(?P<hour>\d\d-[A-Z][a-z]{2}-\d{4} \d\d|\d{4}-\d\d-\d\d[T ]\d\d"
-    r"|[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d)(?P<minute>:\d\d:\d\d)(?:[.,]\d+)?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+    r"(?:<\d{1,3}>(?:1 )?)?(?:[A-Z][a-z]{2} )?(?P<hour>\d\d-[A-Z][a-z]{2}-\d{4} \d\d|\d{4}-\d\d-\d\d[T ]\d\d"
+    r"|[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d)(?P<minute>:\d\d:\d\d)(?:[.,]\d+)?"
+    r"(?P<zone>Z|[+-]\d\d:?\d\d| \d{4}\b)?"
 )
+# What follows a program's name in syslog: its process, in RFC 5424 with message and data.
+PROCESS = r"(?:\[\d+\]:|:| \S+ \S+ (?:-|\[.*?\]))"
 _MONTHS = {calendar.month_abbr[month]: month for month in range(1, 13)}
 
 
@@ -52,8 +56,9 @@ class Clock:
                 moment = datetime(int(hour[7:11]), _MONTHS[hour[3:6]], int(hour[:2]), int(hour[12:]))
             elif hour[4] == "-":
                 moment = datetime.fromisoformat(f"{hour}:00")
-            elif len(hour) > 9:
-                moment = datetime(int(hour[7:11]), _MONTHS[hour[:3]], int(hour[4:6]), int(hour[12:]))
+            elif len(hour) > 9 or zone.startswith(" "):
+                year = int(hour[7:11] if len(hour) > 9 else zone)
+                moment = datetime(year, _MONTHS[hour[:3]], int(hour[4:6]), int(hour[-2:]))
             else:
                 moment = self._without_year(_MONTHS[hour[:3]], int(hour[4:6]), int(hour[7:]))
         except (ValueError, KeyError):
@@ -103,7 +108,7 @@ def _minute(text: str) -> int | None:
 
 
 def _offset(zone: str) -> int:
-    if len(zone) < 5:
+    if zone[:1] not in {"+", "-"}:
         return 0
     seconds = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
     return -seconds if zone[0] == "-" else seconds

@@ -28,7 +28,7 @@ from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 __all__ = ["READERS"]
 
 _HEAD = (
-    rf"^(?:\[(?P<epoch>\d{{9,11}})(?:\.\d+)?\]|{TIME}) (?:\S+ ){{0,5}}?(?:[^\s\[]*)\[\d+:[0-9a-f]+\] "
+    rf"^(?:\[(?P<epoch>\d{{9,11}})(?:\.\d+)?\]|{TIME}) (?:\S+ ){{0,8}}?(?:[^\s\[]*)\[\d+:[0-9a-f]+\] "
     r"(?:\w+): "
 )
 _LINE = (

@@ -46,6 +46,7 @@ def test_every_form_of_a_line(read):
         "query: g.example IN A +\n"
         "<30>Aug 24 01:00:00 ns1 named[31]: 24-Aug-2026 08:00:00.000 client @0x7f 192.0.2.7#1 (h.example): "
         "query: h.example IN A +\n"
+        "Aug 24 2026 08:30:00 ns1 named[31]: client @0x7f 192.0.2.7#1 (h.example): query: h.example IN A +\n"
         "<30>1 2026-08-24T09:00:00.1Z ns1 named 31 - - client @0x7f 192.0.2.7#1 (i.example): "
         "query: i.example IN A +\n"
     )
@@ -61,6 +62,7 @@ def test_every_form_of_a_line(read):
         ("h", 8),
         ("i", 9),
     ]
+    assert got.column("queries", "count") == [1, 1, 1, 1, 1, 1, 1, 2, 1]
 
 
 def test_responses_count_only_without_queries(read):

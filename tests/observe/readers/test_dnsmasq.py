@@ -130,6 +130,7 @@ def test_only_true_answers_are_resolutions(read):
             "reply text.example is v=spf1 ip4:198.51.100.66 is fine",
             "query[ANY] any.example from 192.0.2.7",
             "reply any.example is <CNAME>",
+            "reply next.example is 198.51.100.7",
             "reply 198.51.100.9 is host.example.com",
             "cached 2001:db8::9 is six.example.com",
             "validation result is SECURE",
@@ -137,9 +138,10 @@ def test_only_true_answers_are_resolutions(read):
         known_at=KNOWN,
     )
     six = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
-    assert answers(got) == [
+    assert sorted(answers(got)) == [
         ("9.100.51.198.in-addr.arpa", "PTR", "host.example.com"),
         (six, "PTR", "six.example.com"),
+        ("next.example", "A", "198.51.100.7"),
     ]
     assert got.rejects == []
 
@@ -174,8 +176,9 @@ def test_syslog_forms(read):
     got = read(
         log("query[A] a.example from 192.0.2.7", head="2026-08-24T03:00:00.1+01:00 router dnsmasq[1]: ")
         + log("query[A] b.example from 192.0.2.7", head="<30>1 2026-08-24T03:00:00Z router dnsmasq 1 - - ")
+        + log("query[A] c.example from 192.0.2.7", head="Mon Aug 24 04:00:00 2026 daemon.info dnsmasq[1]: ")
     )
-    assert [(r["name"][0], r["hour"].hour) for r in got.tables["queries"]] == [("a", 2), ("b", 3)]
+    assert [(r["name"][0], r["hour"].hour) for r in got.tables["queries"]] == [("a", 2), ("b", 3), ("c", 4)]
 
 
 @pytest.mark.parametrize(

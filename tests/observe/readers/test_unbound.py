@@ -35,6 +35,7 @@ def test_every_form_of_a_line(read):
         "Aug 24 04:00:00 host unbound: [1:0] info: 2001:db8::1 c.example. TYPE65 IN\n"
         "2026-08-24T07:00:00.123+02:00 host unbound[1]: [1:0] info: 192.0.2.7 d.example. A IN\n"
         "<30>1 2026-08-24T06:00:00Z host unbound 1 - - [1:0] query: 192.0.2.7 e.example. A IN\n"
+        '<30>1 2026-08-24T06:30:00Z fw unbound 1 - [meta id="1"] [1:0] info: 192.0.2.7 e.example. A IN\n'
         "Aug 24 2026 07:00:00 host unbound[1]: [1:0] info: 192.0.2.7 f.example. A IN\n",
         known_at=datetime(2026, 8, 24, tzinfo=UTC),
     )
@@ -47,6 +48,7 @@ def test_every_form_of_a_line(read):
         ("e", 24, 6),
         ("f", 24, 7),
     ]
+    assert got.column("queries", "count") == [1, 1, 1, 1, 2, 1]
 
 
 def test_times_without_a_year_need_one(read):
