@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mithra.learn.model import Model, load
     from mithra.learn.settings import TrainSettings
     from mithra.learn.train import train
+    from mithra.observe.compact import compact
     from mithra.observe.ingest import IngestReport, ingest
     from mithra.observe.workspace import Workspace
     from mithra.publish.publish import Publication, publish
@@ -52,6 +53,7 @@ __all__ = [
     "Workspace",
     "World",
     "WorldSettings",
+    "compact",
     "decide",
     "evaluate",
     "explain",
@@ -79,6 +81,7 @@ _HOMES = {
     "Workspace": "mithra.observe.workspace",
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
+    "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",

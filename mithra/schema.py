@@ -45,7 +45,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("captured_at", TIMESTAMP, "when the record was fetched"),
     ],
     "certificates": [
-        ("fingerprint", pa.string(), "SHA-256, lower-case hex"),
+        ("fingerprint", pa.string(), "SHA-256 in hex, else SHA-1, else one of issuer and serial number"),
         ("names", _STRINGS, "subject alternative names, canonical"),
         ("issuer", pa.string(), "issuer's distinguished name"),
         ("not_before", TIMESTAMP, "validity begins"),
@@ -99,6 +99,10 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("rows", pa.int64(), "records kept, over all tables"),
         ("rejected", pa.int64(), "records set aside"),
         ("ingested_at", TIMESTAMP, "when the ingest was committed"),
+        ("stated", pa.string(), "what the caller stated about the file, JSON; null where nothing"),
+    ],
+    "replaced": [
+        ("replaces", pa.string(), "ingest whose rows show no more, once this row's own ingest is committed"),
     ],
 }
 

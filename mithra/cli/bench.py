@@ -10,6 +10,7 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import JsonFile, example, whole_number
 from mithra.cli.output import STDOUT, print_table, write_json
+from mithra.errors import RefusedError
 
 __all__ = ["app"]
 
@@ -115,3 +116,45 @@ def _report(records: Sequence[dict[str, Any]], columns: Sequence[str], json_file
     if json_file != STDOUT:
         print_table(columns, ([record[column] for column in columns] for record in records))
     write_json(records, json_file)
+
+
+@app.command(epilog=example("mithra bench faults --bar kill,disk --json faults.json"))
+def faults(
+    ctx: typer.Context,
+    bars: Annotated[
+        str | None,
+        typer.Option(
+            "--bar", metavar="NAME,…", help="kill, disk, order, readers, bombs, fuzz. Default: all."
+        ),
+    ] = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="A tenth of the full counts, which take about half an hour.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Kill it, fill its disk, feed it bombs, and count what breaks. Exits with 1 where anything did."""
+    from mithra.bench.faults import BARS, FaultCounts, bench_faults
+
+    talk = messages(ctx)
+    counts = FaultCounts(30, 40, 2, 4, 20, 1 << 27, 200) if short else FaultCounts()
+    records = bench_faults(
+        [bar for bar in bars.split(",") if bar] if bars else BARS, counts, progress=talk.progress
+    )
+    if json_file != STDOUT:
+        rows = (
+            [record["name"], "yes" if record["passed"] else "NO", record["seconds"], _counted(record)]
+            for record in records
+        )
+        print_table(["bar", "passed", "seconds", "counted"], rows)
+    write_json(records, json_file)
+    if not all(record["passed"] for record in records):
+        raise RefusedError("a promise was broken", value=[r["name"] for r in records if not r["passed"]])
+
+
+def _counted(record: dict[str, Any]) -> str:
+    told = {key: value for key, value in record.items() if isinstance(value, int | str)}
+    return ", ".join(
+        f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}"
+        for key, value in told.items()
+        if key not in {"name", "passed"}
+    )

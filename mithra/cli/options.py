@@ -83,11 +83,10 @@ def moment_or_last(text: str | None, workspace: Path, option: str) -> datetime:
         return a_moment(text, option)
     from mithra.observe.workspace import Workspace
 
-    tables = Workspace(workspace).status().tables
-    last = [table.last for name, table in tables.items() if name in _OBSERVATIONS and table.last]
-    if not last:
+    last = Workspace(workspace).last_record(_OBSERVATIONS)
+    if last is None:
         raise InputError("the workspace holds no dated records", file=workspace, hint=f"Say {option}")
-    return max(last).replace(microsecond=0) + timedelta(seconds=1)
+    return last.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def column_map(pairs: Sequence[str]) -> dict[str, str] | None:

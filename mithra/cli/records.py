@@ -1,16 +1,18 @@
-"""`mithra ingest` and `mithra status`: records into a workspace, and what it holds."""
+"""`mithra ingest`, `status`, `rejects` and `compact`: records into a workspace, and what it holds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mithra.cli.messages import messages
 from mithra.cli.options import JsonFile, WorkspaceFolder, column_map, example
-from mithra.cli.output import STDOUT, print_table, write_json
+from mithra.cli.output import STDOUT, Format, chosen_format, print_table, write_json, write_records
+from mithra.errors import UsageError
 
 if TYPE_CHECKING:
     from mithra.observe.ingest import IngestReport
@@ -18,21 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 SHOWN_ERRORS = 10
+SHOWN_REJECTS = 20
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(epilog=example("mithra ingest lake pdns/ rdap/ 'lists/*.csv' ip2asn.csv.gz"))(ingest)
     app.command(epilog=example("mithra status lake --json -"))(status)
+    app.command(epilog=example("mithra rejects lake --reason bad_date --format csv"))(rejects)
+    app.command(epilog=example("mithra compact lake --keep-days 7"))(compact)
 
 
 def ingest(
     ctx: typer.Context,
     workspace: WorkspaceFolder,
     files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE", help="Files, folders or quoted patterns; gzip is unpacked."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE", help="Files, folders or quoted patterns; gzip, zstd, bzip2 and xz are unpacked."
+        ),
+    ] = None,
     format: Annotated[
         str, typer.Option(metavar="NAME", help="A reader's name; auto looks at the content.")
     ] = "auto",
@@ -59,6 +66,13 @@ def ingest(
     table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Table that the rows of such a file go to.")
     ] = None,
+    from_rejects: Annotated[
+        bool,
+        typer.Option(
+            "--from-rejects",
+            help="Instead of files: read again those of which records were set aside, now mended.",
+        ),
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Read files into a workspace, each content once; bad records are set aside and counted.
@@ -67,10 +81,12 @@ def ingest(
     """
     import mithra as mt
 
+    if not files and not from_rejects:
+        raise UsageError("no files", hint="Name files to read, or say --from-rejects")
     talk = messages(ctx)
     report = mt.ingest(
         mt.Workspace(workspace),
-        *files,
+        *(files or []),
         format=format,
         source=source,
         verdict=verdict,
@@ -78,6 +94,7 @@ def ingest(
         known_at=known_at,
         columns=column_map(mapped or []),
         table=table,
+        from_rejects=from_rejects,
         progress=talk.progress,
     )
     if json_file != STDOUT:
@@ -90,29 +107,91 @@ def ingest(
         talk.say(f"not read: {len(unreadable) - SHOWN_ERRORS} more files")
     if report.rejected:
         talk.say(
-            f"{report.rejected:,} records were set aside; `mithra status {workspace}` counts the reasons"
+            f"{report.rejected:,} records were set aside; `mithra rejects {workspace}` shows them and why"
         )
+    if from_rejects and not report.files:
+        talk.say("nothing to read again: no record was set aside")
     if report.files and report.skipped == len(report.files):
         talk.say("nothing new: the workspace holds the content of all files already")
 
 
 def status(ctx: typer.Context, workspace: WorkspaceFolder, json_file: JsonFile = None) -> None:
-    """Show what a workspace holds: rows, dates and sources by table, and why records were set aside."""
+    """Show what a workspace holds: rows, names, dates, sources and size by table, and why records were set
+    aside."""
     import mithra as mt
 
     found = mt.Workspace(workspace).status()
     if json_file != STDOUT:
         print_table(
-            ["table", "rows", "first", "last", "sources"],
+            ["table", "rows", "names", "first", "last", "ingested", "bytes", "sources"],
             (
-                [name, table.rows, _day(table.first), _day(table.last), _few(table.sources)]
+                [
+                    *(name, table.rows, table.names, _day(table.first), _day(table.last)),
+                    *(_day(table.ingested_at), table.bytes, _few(table.sources)),
+                ]
                 for name, table in found.tables.items()
             ),
         )
         if found.rejects:
             print_table(["set aside because", "records"], found.rejects.items())
-        messages(ctx).say(f"{found.ingests:,} ingests in {found.path}")
+        messages(ctx).say(
+            f"{found.ingests:,} ingests, the last of {_day(found.ingested_at)} UTC, and {found.bytes:,} bytes"
+            f" in {found.path}"
+        )
     write_json(asdict(found), json_file)
+
+
+def rejects(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    reason: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only those set aside for this reason.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help=f"At most N; default {SHOWN_REJECTS} in a table, else all."),
+    ] = None,
+    format: Annotated[Format | None, typer.Option(help="How they are written; default by --out.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; default stdout.")] = None,
+) -> None:
+    """Show the records that were set aside: file, line, reason and how they begin."""
+    import mithra as mt
+
+    chosen = chosen_format(format, out)
+    if limit is None and chosen is Format.TABLE:
+        limit = SHOWN_REJECTS
+    records, count = mt.Workspace(workspace).rejects(reason, limit)
+    if chosen is Format.TABLE:
+        print_table(records.column_names, (row.values() for row in records.to_pylist()), out=out)
+    else:
+        write_records(records, chosen, out)
+    if records.num_rows < count:
+        messages(ctx).say(f"{records.num_rows:,} of {count:,}; --limit shows more")
+
+
+def compact(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    keep_days: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="How long earlier versions stay readable. No record is ever deleted.",
+        ),
+    ] = 7,
+    json_file: JsonFile = None,
+) -> None:
+    """Join small files, and remove those that nothing needs any more and what killed runs left behind."""
+    import mithra as mt
+
+    done = mt.compact(mt.Workspace(workspace), keep_days=keep_days)
+    if json_file != STDOUT:
+        columns = ["table", "files before", "files", "removed", "bytes freed"]
+        print_table(columns, ([table, *asdict(found).values()] for table, found in done.items()))
+    write_json({table: asdict(found) for table, found in done.items()}, json_file)
+    if any(found.files < found.files_before and not found.removed for found in done.values()):
+        messages(ctx).say(f"the files that were joined stay for {keep_days} days, for those who read them")
 
 
 def _by_reader(report: IngestReport) -> list[list[Any]]:

@@ -24,9 +24,7 @@ def default(case: Case, seed: int) -> Predict:
         weight=np.ones(len(domain), np.float32),
         group=case.snapshot.group[domain],
     )
-    held_out = np.arange(len(domain)) >= len(case.train)
-    settings = TrainSettings(seed=seed)
-    model = fit_model(case.snapshot, chosen, settings, held_out=held_out, store=case.store, kin=kin)
+    model = fit_model(case.snapshot, chosen, TrainSettings(seed=seed), store=case.store, kin=kin)
 
     def predict(rows: Positions) -> NDArray[np.float64]:
         return model.predict(case.snapshot, Examples(rows, case.at[rows]), store=case.store, kin=kin).score

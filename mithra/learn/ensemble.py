@@ -3,7 +3,8 @@
 The network encodes a domain from few static features: with all of them, or with what other trees make of
 them, it learnt the training names by heart. Spelling in full is the trees' part.
 `Ensemble.fit` takes inputs, labels and the store; `Ensemble.logits` scores other inputs against any store
-with the same columns. Validation examples stop each member early and choose nothing else.
+with the same columns. Each member leaves out another fold of the groups, which stops it early; what members
+say of their own folds is what scores are calibrated on.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from mithra.errors import UsageError
 from mithra.features.columns import FeatureTable
 from mithra.features.given import GIVEN_PREFIX
 from mithra.features.lexical import CATEGORICAL
-from mithra.learn.boosting import LabelledTable, boosted
+from mithra.learn.boosting import LabelledTable, boosted, with_indicators
 from mithra.learn.inputs import STATIC_POSITION, STATIC_REGISTRATION, Inputs, Store, kind_of
 from mithra.learn.settings import TrainSettings
 from mithra.metrics import average_precision
 from mithra.nn.network import DomainNetwork, NetworkShape
 from mithra.nn.tensors import Scaler, Tokens, tokens
 
-__all__ = ["NETWORK_LEXICAL", "Ensemble", "Labelled", "Member"]
+__all__ = ["NETWORK_LEXICAL", "Ensemble", "HeldOut", "Labelled", "Member"]
 
 NETWORK_LEXICAL = ("sld_length", "sld_bigram_bits", "subdomain_count")
 CHECK_EVERY_EPOCHS = 3
@@ -54,6 +55,30 @@ class Member:
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What members say of examples that they were not fitted on: sums of logits, and over how many."""
+
+    network: NDArray[np.float64]  # [examples]
+    trees: NDArray[np.float64]  # [examples]
+    members: NDArray[np.int64]  # [examples]
+
+    @classmethod
+    def empty(cls, examples: int) -> HeldOut:
+        """Nothing said yet."""
+        return cls(np.zeros(examples), np.zeros(examples), np.zeros(examples, np.int64))
+
+    def add(self, rows: NDArray[np.int64], network: NDArray[np.float64], trees: NDArray[np.float64]) -> None:
+        """One member's logits of these examples."""
+        self.network[rows] += network
+        self.trees[rows] += trees
+        self.members[rows] += 1
+
+    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean logits of networks and of trees for examples that some member held out, each [rows]."""
+        return self.network[rows] / self.members[rows], self.trees[rows] / self.members[rows]
+
+
+@dataclass(frozen=True, eq=False)
 class Ensemble:
     """Members that agree on columns; a logit is the mean over networks and trees."""
 
@@ -69,56 +94,65 @@ class Ensemble:
     @classmethod
     def fit(
         cls,
-        train: Labelled,
-        val: Labelled,
+        examples: Labelled,
+        fold: NDArray[np.int64],
         store: Store,
         settings: TrainSettings,
         *,
         progress: Progress | None = None,
-    ) -> Ensemble:
-        """Fit every member; `store` holds static features of every domain that can be met."""
-        everyone = network_static(store.static)
-        own = [network_static(part.inputs.static) for part in (train, val)]
-        tables = [LabelledTable(part.inputs.flat(), part.y, part.weight) for part in (train, val)]
-        static = Scaler.fit(own[0].values)
-        dynamic = Scaler.fit(train.inputs.dynamic.values)
-        stored = static.transform(everyone.values)
-        parts = [
-            _Part(
-                static.transform(table.values),
-                dynamic.transform(part.inputs.dynamic.values),
-                _tokens(part.inputs, stored),
-                part.y,
-                part.weight,
-            )
-            for table, part in zip(own, (train, val), strict=True)
-        ]
+    ) -> tuple[Ensemble, HeldOut]:
+        """Fit every member, each on all folds but one of its own, which stops it and which it then scores.
+
+        Args:
+            fold: [examples] from 0; member k holds out fold k, and begins again after the last one.
+            store: static features of every domain that can be met.
+        """
+        own = network_static(examples.inputs.static)
+        table = with_indicators(examples.inputs.flat(), np.arange(len(examples.y)))
+        static = Scaler.fit(own.values)
+        dynamic = Scaler.fit(examples.inputs.dynamic.values)
+        whole = _Part(
+            static.transform(own.values),
+            dynamic.transform(examples.inputs.dynamic.values),
+            _tokens(examples.inputs, static.transform(network_static(store.static).values)),
+            examples.y,
+            examples.weight,
+        )
         task = progress.add_task("training", total=settings.members * settings.epochs) if progress else None
+
+        def advance(epochs: int) -> None:
+            if progress is not None and task is not None:
+                progress.advance(task, epochs)
+
         members = []
+        held_out = HeldOut.empty(len(examples.y))
         threads = torch.get_num_threads()
         torch.set_num_threads(settings.threads)
         try:
-            for member in range(settings.members):
-                seed = settings.seed * 1000 + member
-                trees = boosted(*tables, seed=seed, threads=settings.threads, categorical=CATEGORICAL)
-
-                def advance(epochs: int) -> None:
-                    if progress is not None and task is not None:
-                        progress.advance(task, epochs)
-
-                network = _fit_network(parts[0], parts[1], settings, seed, advance)
+            for k in range(settings.members):
+                seed = settings.seed * 1000 + k
+                out = fold == k % (int(fold.max()) + 1)
+                rows = [np.flatnonzero(part) for part in (~out, out)]
+                tables = [LabelledTable(table.take(r), examples.y[r], examples.weight[r]) for r in rows]
+                trees = boosted(*tables, seed=seed, threads=settings.threads)
+                train, val = (whole.take(r) for r in rows)
+                network = _fit_network(train, val, settings, seed, advance)
                 members.append(Member(network, trees))
+                held_out.add(
+                    rows[1], _logits(network, val), trees.predict(tables[1].table.values, raw_score=True)
+                )
         finally:
             torch.set_num_threads(threads)
-        return cls(
+        ensemble = cls(
             tuple(members),
             static,
             dynamic,
-            train.inputs.static.names,
-            train.inputs.dynamic.names,
-            tables[0].table.names,
-            tuple(train.inputs.company),
+            examples.inputs.static.names,
+            examples.inputs.dynamic.names,
+            table.names,
+            tuple(examples.inputs.company),
         )
+        return ensemble, held_out
 
     def parts(self, inputs: Inputs, store: Store) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean logits of the networks and of the trees, each [examples]."""
@@ -176,13 +210,14 @@ class Ensemble:
     def _flat(self, inputs: Inputs) -> FeatureTable:
         """The trees' table with the columns of training; a relation that is missing is missing values."""
         flat = inputs.flat()
-        if flat.names == self.flat_names:
-            return flat
         have = {name: i for i, name in enumerate(flat.names)}
         values = np.full((len(inputs), len(self.flat_names)), np.nan, dtype=np.float32)
         for place, name in enumerate(self.flat_names):
+            column, _, code = name.rpartition("_")
             if name in have:
                 values[:, place] = flat.values[:, have[name]]
+            elif column in CATEGORICAL:
+                values[:, place] = flat.values[:, have[column]] == int(code)
             elif name.endswith("_entities"):
                 values[:, place] = 0
         return FeatureTable(self.flat_names, values)
@@ -236,6 +271,11 @@ def _tokens(inputs: Inputs, everyone: Tensor) -> dict[str, Tokens]:
     return {name: tokens(company, everyone) for name, company in inputs.company.items()}
 
 
+def _logits(network: DomainNetwork, part: _Part) -> NDArray[np.float64]:
+    with torch.no_grad():
+        return np.asarray(network(part.own, part.dynamic, part.met).numpy(), dtype=np.float64)
+
+
 def _fit_network(
     train: _Part, val: _Part, settings: TrainSettings, seed: int, advance: Callable[[int], None]
 ) -> DomainNetwork:
@@ -264,8 +304,7 @@ def _fit_network(
         if epoch % CHECK_EVERY_EPOCHS:
             continue
         network.eval()
-        with torch.no_grad():
-            score = average_precision(val.y, network(val.own, val.dynamic, val.met).numpy())
+        score = average_precision(val.y, _logits(network, val))
         if score > best:
             best, best_state, waited = score, copy.deepcopy(network.state_dict()), 0
             continue

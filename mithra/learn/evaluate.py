@@ -163,7 +163,7 @@ def _case(
     rows = rows[~np.isin(graph.group[rows], graph.group[test])]
     rng = np.random.default_rng(model.settings.seed)
     rows = np.sort(rng.permutation(rows)[: model.settings.max_examples])
-    share = model.settings.validation_share
+    share = 1 / model.settings.folds
     split = group_split(graph.group[rows], (1 - share, share, 0.0), seed=model.settings.seed)
     return Case(
         snapshot=graph,

@@ -35,7 +35,7 @@ from mithra.nn.tensors import Scaler
 
 __all__ = ["FORMAT", "Model", "Prediction", "load"]
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "model.json"
 CHUNK_EXAMPLES = 50_000
 SCALER_PARTS = ("mean", "deviation", "may_miss")

@@ -20,8 +20,8 @@ class TrainSettings:
     weak_weight: float = 0.5  # weight of a weakly benign example
     popular_days: int = 7  # days on a popularity list that make a name benign
     max_examples: int = 30_000  # drawn by chance beyond it, nefarious ones first
-    validation_share: float = 0.2  # of the eTLD+1 groups, for early stopping and calibration
-    members: int = 3  # networks and tree ensembles whose logits are averaged
+    folds: int = 5  # of the eTLD+1 groups; a member is fitted on all but one, and stopped and judged on that
+    members: int = 5  # networks and tree ensembles whose logits are averaged
     width: int = 48  # of the network's encodings
     batch: int = 4096  # examples in a step
     dropout: float = 0.3
@@ -33,7 +33,6 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         shares = {
-            "validation_share": self.validation_share,
             "dropout": self.dropout,
             "weak_weight": self.weak_weight,
         }
@@ -43,6 +42,7 @@ class TrainSettings:
         counts = (
             "window_days",
             "max_examples",
+            "folds",
             "members",
             "width",
             "batch",

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from mithra.errors import LeakError, UsageError
 
-__all__ = ["FRACTIONS", "Split", "check_groups", "check_times", "group_split", "random_split", "time_split"]
+__all__ = [
+    "FRACTIONS",
+    "Split",
+    "check_groups",
+    "check_times",
+    "group_folds",
+    "group_split",
+    "random_split",
+    "time_split",
+]
 
 FRACTIONS = (0.5, 0.2, 0.3)  # training, validation, test
 
@@ -47,6 +56,13 @@ def group_split(group: NDArray[np.integer], fractions: Sequence[float] = FRACTIO
     groups, member = np.unique(group, return_inverse=True)
     part = _drawn(len(groups), fractions, seed)[member]
     return _split(part)
+
+
+def group_folds(group: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.int64]:
+    """Fold of each example, 0 to `folds` - 1, [examples]: whole groups, drawn by chance, as many in each."""
+    groups, member = np.unique(group, return_inverse=True)
+    fold = np.random.default_rng(seed).permutation(len(groups)) % folds
+    return fold[member]
 
 
 def random_split(examples: int, fractions: Sequence[float] = FRACTIONS, *, seed: int) -> Split:

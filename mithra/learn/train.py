@@ -1,8 +1,8 @@
 """Training: from a workspace or a snapshot to a calibrated model.
 
 Examples arrive: each is scored with its eTLD+1 absent from the store and, where the data are dated, with
-nothing later visible. A share of the eTLD+1 groups is held out to stop the learners, to calibrate their
-scores and to choose thresholds.
+nothing later visible. Each member of the model leaves out another fold of the eTLD+1 groups, on which it is
+stopped; scores are calibrated and thresholds chosen on what members say of the folds that they left out.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from mithra.graph.take import snapshot as take_snapshot
 from mithra.learn.calibrate import Platt, budget_thresholds, chosen_share
 from mithra.learn.ensemble import Ensemble, Labelled
 from mithra.learn.examples import LabelledExamples, training_examples
-from mithra.learn.inputs import Store, example_inputs, store_of
+from mithra.learn.inputs import example_inputs, store_of
 from mithra.learn.model import Model
 from mithra.learn.settings import TrainSettings
-from mithra.learn.split import group_split
+from mithra.learn.split import group_folds
 from mithra.metrics import binary_metrics
 from mithra.names import SuffixList
 from mithra.observe.workspace import Workspace
@@ -82,7 +82,6 @@ def fit_model(
     chosen: LabelledExamples,
     settings: TrainSettings,
     *,
-    held_out: NDArray[np.bool_] | None = None,
     store: NDArray[np.bool_] | None = None,
     kin: NDArray[np.int32] | None = None,
     progress: bool = False,
@@ -90,60 +89,46 @@ def fit_model(
     """Fit on chosen examples.
 
     Args:
-        held_out: [examples] the validation part (None: a share of the groups by `settings`).
         store, kin: as in `mithra.graph.company.companies`.
     """
-    if held_out is None:
-        part = settings.validation_share
-        split = group_split(chosen.group, (1 - part, part, 0.0), seed=settings.seed)
-        held_out = np.zeros(len(chosen), bool)
-        held_out[split.val] = True
     known = store_of(graph)
-    parts = [
-        _labelled(graph, chosen.take(np.flatnonzero(rows)), known, store, kin)
-        for rows in (~held_out, held_out)
-    ]
-    _check(parts[1].y)
+    inputs = example_inputs(graph, chosen.examples, known, store=store, kin=kin)
+    fold = group_folds(chosen.group, settings.folds, seed=settings.seed)
+    _check(chosen.y, fold)
     with _bar(progress) as bar:
-        ensemble = Ensemble.fit(parts[0], parts[1], known, settings, progress=bar)
-    network, trees = ensemble.parts(parts[1].inputs, known)
-    share = chosen_share(network, trees, parts[1].y, parts[1].weight)
+        ensemble, held_out = Ensemble.fit(
+            Labelled(inputs, chosen.y, chosen.weight), fold, known, settings, progress=bar
+        )
+    rows = np.flatnonzero(held_out.members)
+    y, weight = chosen.y[rows], chosen.weight[rows]
+    network, trees = held_out.of(rows)
+    share = chosen_share(network, trees, y, weight)
     ensemble = replace(ensemble, share=share)
     raw = share * network + (1 - share) * trees
-    platt = Platt.fit(raw, parts[1].y, parts[1].weight)
+    platt = Platt.fit(raw, y, weight)
     score = platt.probability(raw)
     model = Model(
         ensemble=ensemble,
         platt=platt,
-        thresholds=budget_thresholds(score, parts[1].y),
+        thresholds=budget_thresholds(score, y),
         settings=settings,
         as_of=graph.as_of,
         simulated=bool(graph.manifest.get("simulated", False)),
         base_rate=float(np.average(chosen.y, weights=chosen.weight)),
         about=_about(graph, chosen),
     )
-    card = {"held_out_groups": {**binary_metrics(parts[1].y, score), **_counts(parts[1].y)}}
+    card = {"held_out_groups": {**binary_metrics(y, score), **_counts(y)}}
     return replace(model, card=card)
 
 
-def _labelled(
-    graph: Snapshot,
-    chosen: LabelledExamples,
-    known: Store,
-    store: NDArray[np.bool_] | None,
-    kin: NDArray[np.int32] | None,
-) -> Labelled:
-    inputs = example_inputs(graph, chosen.examples, known, store=store, kin=kin)
-    return Labelled(inputs, chosen.y, chosen.weight)
-
-
-def _check(y: NDArray[np.int8]) -> None:
-    if y.min(initial=1) == y.max(initial=0):
-        raise InputError(
-            "the held-out groups hold one verdict only",
-            value=_counts(y),
-            hint="More labelled names are needed, or another seed",
-        )
+def _check(y: NDArray[np.int8], fold: NDArray[np.int64]) -> None:
+    for k in np.unique(fold):
+        if y[fold == k].min() == y[fold == k].max():
+            raise InputError(
+                "a fold of the groups holds one verdict only",
+                value=_counts(y),
+                hint="More labelled names are needed, or another seed",
+            )
 
 
 def _about(graph: Snapshot, chosen: LabelledExamples) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """Boosted trees as baselines: on the spelling of names, and on the company that names keep.
 
 Each is a contestant: fitted on a case, it is a function from names to probabilities. Trees see no label but
-those that they train on; neighbours' labels are no input. Codes of suffixes become one column each for those
-that training knows well, which beats LightGBM's own categories on a few thousand names.
-"""
+those that they train on; neighbours' labels are no input."""
 
 from __future__ import annotations
 
@@ -15,16 +13,16 @@ from numpy.typing import NDArray
 
 from mithra.features.columns import FeatureTable
 from mithra.features.given import given
-from mithra.features.lexical import CATEGORICAL, lexical
+from mithra.features.lexical import lexical
 from mithra.features.position import position
 from mithra.features.resolution import TENURE
 from mithra.features.table import feature_table
 from mithra.graph.company import Examples
-from mithra.learn.boosting import LabelledTable, boosted
+from mithra.learn.boosting import LabelledTable, boosted, with_indicators
 from mithra.learn.contest import Case, Positions, Predict
 from mithra.learn.neighbours import neighbour_table
 
-__all__ = ["trees_lexical", "trees_neighbours", "with_indicators"]
+__all__ = ["trees_lexical", "trees_neighbours"]
 
 # Lexical columns whose mean over a name's company is worth a column each.
 POOLED = (
@@ -32,8 +30,6 @@ POOLED = (
     "tld_legacy", "tld_low_cost", "subdomain_count", "suffix_labels", "is_www",
 )  # fmt: skip
 Table = Callable[[Positions], FeatureTable]
-
-MIN_CODE_NAMES = 15  # a suffix with fewer training names gets no column of its own
 
 
 def trees_lexical(case: Case, seed: int) -> Predict:
@@ -61,22 +57,6 @@ def trees_neighbours(case: Case, seed: int) -> Predict:
         return np.asarray(1 / (1 + np.exp(-np.mean(logits, axis=0))))
 
     return predict
-
-
-def with_indicators(table: FeatureTable, fitted_on: Positions) -> FeatureTable:
-    """The table with a 0/1 column for each frequent code in place of the columns `lexical.CATEGORICAL`.
-
-    Args:
-        fitted_on: rows whose codes are counted, the training names.
-    """
-    columns: dict[str, NDArray[np.generic]] = {
-        name: table.column(name) for name in table.names if name not in CATEGORICAL
-    }
-    for name in CATEGORICAL:
-        codes = table.column(name)
-        known, count = np.unique(codes[fitted_on], return_counts=True)
-        columns |= {f"{name}_{int(code)}": codes == code for code in known[count >= MIN_CODE_NAMES]}
-    return FeatureTable.from_columns(columns)
 
 
 def _fit(table: Table, case: Case, seed: int) -> Any:

@@ -12,9 +12,19 @@ import pyarrow.compute as pc
 
 from mithra.observe.dates import parse_date
 
-__all__ = ["to_addresses", "to_flags", "to_numbers", "to_reals", "to_seconds", "to_strings", "to_texts"]
+__all__ = [
+    "to_addresses",
+    "to_flags",
+    "to_moments",
+    "to_numbers",
+    "to_reals",
+    "to_seconds",
+    "to_strings",
+    "to_texts",
+]
 
 MICROSECONDS = 1_000_000
+MAX_EPOCH_SECONDS = 100_000_000_000  # the year 5138; larger numbers are milliseconds
 _WHOLE = r"^\s*[+-]?[0-9]{1,18}(?:\.0*)?\s*$"
 _REAL = r"^\s*-?[0-9]{1,300}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?\s*$"
 _SEPARATOR = re.compile(r"[\s,;|]+")
@@ -66,6 +76,22 @@ def to_seconds(column: pa.Array) -> pa.Array:
     return pa.array(moments, pa.int64()).take(words.indices)
 
 
+def to_moments(column: pa.Array) -> pa.Array:
+    """Epoch seconds out of sensors' text: seconds or milliseconds with a fraction, or ISO 8601 (else UTC)."""
+    try:
+        numbers = column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+            try:
+                return to_seconds(column.cast(kind))
+            except pa.ArrowInvalid:
+                continue
+        words = column.dictionary_encode()
+        return pa.array(map(_moment, words.dictionary.to_pylist()), pa.int64()).take(words.indices)
+    numbers = pc.if_else(pc.greater(numbers, MAX_EPOCH_SECONDS), pc.divide(numbers, 1000), numbers)
+    return to_numbers(pc.floor(numbers))
+
+
 def to_flags(column: pa.Array) -> pa.Array:
     """Booleans, also out of yes and no."""
     if pa.types.is_boolean(column.type):
@@ -88,6 +114,13 @@ def to_addresses(column: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_binary(column.type) and column.type.byte_width == 16:
         return column
     return pa.array([_packed(value) for value in column.to_pylist()], pa.binary(16))
+
+
+def _moment(word: str) -> int | None:
+    try:
+        return int(to_moments(pa.array([str(float(word))]))[0].as_py())
+    except (ValueError, TypeError):
+        return parse_date(word)
 
 
 def _packed(value: Any) -> bytes | None:

@@ -2,7 +2,8 @@
 
 An ingest is known by the digest of its content, the reader's version and what the caller stated about it.
 Only what was read to its end is committed, so a file that is cut short leaves nothing. What a crash leaves
-behind is completed, not doubled, by running the same ingest again.
+behind is completed, not doubled, by running the same ingest again. A file that has grown replaces what was
+read of it before (`mithra.observe.earlier`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -20,18 +21,21 @@ from typing import Any
 import pyarrow as pa
 
 from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe.earlier import DIGEST_CHARS, Beginnings, digests, lost_rows, replace_by, with_rejects
 from mithra.observe.frames import frame_digest
 from mithra.observe.inputs import FileInput, FrameInput, inputs, tracked
+from mithra.observe.lock import Lock
 from mithra.observe.readers.generic import rows_of_table
 from mithra.observe.sniff import find_reader
 from mithra.observe.source import Options, Rejects, Rows, Source
 from mithra.observe.staging import FileReport, IngestReport, Sink, Staging
+from mithra.observe.store import DataFile
 from mithra.observe.workspace import Workspace
+from mithra.schema import table_schema
 
 __all__ = ["FileReport", "IngestReport", "ingest"]
 
 LARGE_BYTES = 1 << 26  # from here on a file is read while its digest is made
-DIGEST_CHARS = 32  # of SHA-256 in hex: 128 bits
 FRAME_READER = "frame-1"
 NO_READER = "none-1"
 
@@ -49,6 +53,7 @@ def ingest(
     columns: Mapping[str, str] | None = None,
     table: str | None = None,
     now: datetime | None = None,
+    from_rejects: bool = False,
     progress: bool = False,
 ) -> IngestReport:
     """Read files or frames into the workspace; bad records go to its table rejects.
@@ -69,6 +74,9 @@ def ingest(
         columns: for generic CSV, JSONL, Parquet and frames, our column to theirs: {"name": "fqdn"}.
         table: where rows of such files go.
         now: records dated later are set aside; default the clock.
+        from_rejects: instead of `sources`, read again all files of which records were set aside, as they were
+            read before. One that has been mended, or whose reader is newer, takes its own place; one that is
+            unchanged, gone, or lacks records that it held before is left as it was, and the report says so.
         progress: show a progress bar on stderr.
 
     Raises:
@@ -87,14 +95,35 @@ def ingest(
         now=now,
         client_key=workspace.client_key,
     )
-    items = inputs(sources)
+    if from_rejects and (sources or options.stated or format != "auto"):
+        hint = "It reads the files that had rejects, as they were read before"
+        raise UsageError("from_rejects goes with no files and no statements about them", hint=hint)
+    items = with_rejects(workspace) if from_rejects else inputs(sources)
     run = _Run(workspace, options, format)
-    for item in tracked(items, progress):
-        run.take(item)
-    run.staging.commit()
+    try:
+        for item in tracked(items, progress):
+            run.take(item)
+        run.staging.commit()
+    finally:
+        run.close()
     if run.errors:
         raise run.errors[0] if len(run.errors) == 1 else _several(run.errors, len(items))
     return IngestReport(run.reports)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is to be read, and as what. It has its id before its records are read."""
+
+    ingest_id: str
+    name: str
+    reader: str
+    source: str
+    size: int  # bytes
+    stated: Mapping[str, Any]
+    records: Iterable[Rows | Rejects]
+    replaces: list[str] = field(default_factory=list)  # ids of ingests
+    error: str | None = None
 
 
 class _Run:
@@ -102,9 +131,16 @@ class _Run:
 
     def __init__(self, workspace: Workspace, options: Options, format: str) -> None:
         self._workspace, self._options, self._format = workspace, options, format
+        self._beginnings = Beginnings(workspace)
+        self._lock: Lock | None = None
         self.staging = Staging(workspace)
         self.reports: list[FileReport] = []
         self.errors: list[InputError] = []
+
+    def close(self) -> None:
+        """The workspace is in use no more."""
+        if self._lock is not None:
+            self._lock.close()
 
     def take(self, item: FileInput | FrameInput) -> None:
         """Read one item. What is wrong with a file does not keep the others out."""
@@ -112,7 +148,7 @@ class _Run:
             self._frame(item)
             return
         try:
-            self._file(item)
+            self._again(item) if item.again else self._file(item)
         except FormatError as error:
             if item.named:
                 self.errors.append(error)
@@ -125,37 +161,97 @@ class _Run:
             raise
 
     def _file(self, item: FileInput) -> None:
+        file = self._opened(item, self._options, self._format)
+        if not self._skips(file.ingest_id, item.name, file.reader):
+            self._write(file)
+
+    def _again(self, item: FileInput) -> None:
+        """A file that had rejects, in place of its ingest before; left as it was where that cannot be."""
+        options = self._options.restated(item.stated)
+        try:
+            if not item.path.is_file():
+                hint = (
+                    None if item.path.is_absolute() else "It was given as seen from another folder, perhaps"
+                )
+                raise InputError("it is gone, so what was set aside of it stays", file=item.path, hint=hint)
+            file = self._opened(item, options, item.stated.get("format", "auto"))
+            if not self.staging.holds(file.ingest_id):
+                self._write(replace(file, replaces=[*file.replaces, str(item.again)]), before=item.again)
+                return
+            if file.ingest_id != item.again:
+                self._replace_by_known(file, str(item.again))
+            self._skips(file.ingest_id, item.name, file.reader)
+        except InputError as error:
+            self.reports.append(FileReport(item.name, NO_READER, {}, 0, skipped=False, error=str(error)))
+
+    def _opened(self, item: FileInput, options: Options, format: str) -> _File:
+        """What a file is, and its records, not yet read."""
         source = Source.at(item.path)
-        reader = find_reader(source, self._format, self._options)
-        size, options = item.path.stat().st_size, self._options
+        reader = find_reader(source, format, options)
         if reader.dated_by_name and options.known_at is None:
             options = replace(options, known_at=source.day_in_name)
-        records = reader.read(source, options)
+        size, said_by, tail = (
+            item.path.stat().st_size,
+            options.source or source.stem,
+            _tail(reader.id, options),
+        )
+        sizes, records = self._beginnings.sizes(tail, said_by, size), reader.read(source, options)
         if size < LARGE_BYTES:
-            digest = _file_digest(item)
+            digest, beginnings = digests(item.path, sizes)
         else:
-            digest, records = _digest_while_reading(item, records)
-        ingest_id = _ingest_id(digest, reader.id, options)
-        if not self._skips(ingest_id, item.name, reader.id):
-            self._write(ingest_id, item.name, reader.id, source.stem, size, records)
+            digest, beginnings, records = _digests_while_reading(item, sizes, records)
+        return _File(
+            ingest_id=digest + tail,
+            name=item.name,
+            reader=reader.id,
+            source=said_by,
+            size=size,
+            stated=options.stated | ({} if format == "auto" else {"format": format}),
+            records=records,
+            replaces=self._beginnings.replaced(tail, said_by, beginnings),
+        )
+
+    def _replace_by_known(self, file: _File, before: str) -> None:
+        """The mended file has been read by itself already: that ingest takes the place of the one before."""
+        self.staging.commit()
+        if file.ingest_id not in self._workspace.ingest_ids():
+            raise InputError("what it holds now has been replaced by something newer", file=file.name)
+        self._lose_nothing(file, before, None)
+        replace_by(self._workspace, before, file.ingest_id, file.source)
+
+    def _lose_nothing(self, file: _File, before: str, staged: Mapping[str, DataFile | None] | None) -> None:
+        if file.ingest_id[:DIGEST_CHARS] == before[:DIGEST_CHARS]:
+            return  # the same bytes by another reader, whose word counts
+        lost = lost_rows(self._workspace, before, file.ingest_id, staged)
+        if lost:
+            raise InputError(
+                f"it lacks {lost:,} records that it held when it was read before",
+                file=file.name,
+                hint="If it is another file by now, ingest it as such; nothing was changed",
+            )
 
     def _frame(self, item: FrameInput) -> None:
         if self._options.table is None:
             raise UsageError("a frame needs table=, the table that its rows go to", value=item.name)
-        ingest_id = _ingest_id(frame_digest(item.data), FRAME_READER, self._options)
+        ingest_id = frame_digest(item.data)[:DIGEST_CHARS] + _tail(FRAME_READER, self._options)
         if not self._skips(ingest_id, item.name, FRAME_READER):
             rows = range(1, item.data.num_rows + 1)
             records = rows_of_table(item.data, self._options, item.name, rows)
-            self._write(ingest_id, item.name, FRAME_READER, item.name, item.data.nbytes, records)
+            said_by, stated = self._options.source or item.name, self._options.stated
+            self._write(_File(ingest_id, item.name, FRAME_READER, said_by, item.data.nbytes, stated, records))
 
     def _unreadable(self, item: FileInput, error: FormatError) -> None:
         """One reject for a whole file, by its content like any other ingest."""
-        ingest_id = _ingest_id(_file_digest(item), NO_READER, replace(self._options, source=None))
+        tail = _tail(NO_READER, replace(self._options, source=None))
+        ingest_id = digests(item.path)[0] + tail
         if not self._skips(ingest_id, item.name, NO_READER):
             reject = Rejects()
             reject.add(None, "unreadable_file", _told(error))
-            size = item.path.stat().st_size
-            self._write(ingest_id, item.name, NO_READER, item.path.name, size, [reject], str(error))
+            size, said_by = item.path.stat().st_size, self._options.source or item.path.name
+            stated = self._options.stated
+            self._write(
+                _File(ingest_id, item.name, NO_READER, said_by, size, stated, [reject], error=str(error))
+            )
 
     def _skips(self, ingest_id: str, name: str, reader: str) -> bool:
         if not self.staging.holds(ingest_id):
@@ -164,34 +260,43 @@ class _Run:
         self.reports.append(FileReport(name, reader, {}, 0, skipped=True))
         return True
 
-    def _write(
-        self,
-        ingest_id: str,
-        name: str,
-        reader: str,
-        stem: str,
-        size: int,
-        records: Iterable[Rows | Rejects],
-        error: str | None = None,
-    ) -> None:
+    def _write(self, file: _File, before: str | None = None) -> None:
         self._workspace.create()
-        said_by = self._options.source or stem
-        with Sink(self._workspace, ingest_id, name, said_by) as sink:
-            for record in records:
+        if self._lock is None:
+            self._lock = self._workspace.lock()
+        with Sink(self._workspace, file.ingest_id, file.name, file.source) as sink:
+            for record in file.records:
                 sink.add(record)
-            report = FileReport(name, reader, sink.rows, sink.rejected, skipped=False, error=error)
+            rows, rejected = sink.rows, sink.rejected
+            sink.replace(file.replaces)
             row = {
-                "file": name,
-                "reader": reader,
-                "bytes": size,
-                "rows": sum(report.rows.values()),
-                "rejected": report.rejected,
+                "file": file.name,
+                "reader": file.reader,
+                "bytes": file.size,
+                "rows": sum(rows.values()),
+                "rejected": rejected,
                 "ingested_at": self._options.now,
-                "source": said_by,
+                "stated": json.dumps(file.stated, sort_keys=True) if file.stated else None,
+                "source": file.source,
             }
-            files = sink.finish(pa.RecordBatch.from_pylist([row]))
-        self.staging.add(ingest_id, files)
-        self.reports.append(report)
+            files = sink.finish(pa.RecordBatch.from_pylist([row], _INGEST))
+            if before is not None:
+                self._checked(file, before, files, sink)
+        self.staging.add(file.ingest_id, files)
+        self._beginnings.add(file.ingest_id, file.size, file.source)
+        self.reports.append(
+            FileReport(file.name, file.reader, rows, rejected, skipped=False, error=file.error)
+        )
+
+    def _checked(self, file: _File, before: str, files: dict[str, DataFile | None], sink: Sink) -> None:
+        try:
+            self._lose_nothing(file, before, files)
+        except InputError:
+            sink.discard()
+            raise
+
+
+_INGEST = pa.schema([field for field in table_schema("ingests") if field.name != "ingest_id"])
 
 
 def _told(error: FormatError) -> str:
@@ -199,41 +304,28 @@ def _told(error: FormatError) -> str:
     return f"{error.message}{'' if error.value is None else f': {error.value}'}"
 
 
-def _digest_while_reading(
-    item: FileInput, records: Iterator[Rows | Rejects]
-) -> tuple[str, Iterator[Rows | Rejects]]:
-    """The digest of a large file, and its records, the first of which are read in the meantime."""
+def _digests_while_reading(
+    item: FileInput, sizes: list[int], records: Iterator[Rows | Rejects]
+) -> tuple[str, dict[int, str], Iterator[Rows | Rejects]]:
+    """The digests of a large file, and its records, the first of which are read in the meantime."""
     with ThreadPoolExecutor(1, thread_name_prefix="mithra-digest") as pool:
-        digest = pool.submit(_file_digest, item)
+        made = pool.submit(digests, item.path, sizes)
         begun = []
-        while not digest.done():
+        while not made.done():
             record = next(records, None)
             if record is None:
                 break
             begun.append(record)
-        return digest.result(), chain(begun, records)
+        return *made.result(), chain(begun, records)
 
 
-def _file_digest(item: FileInput) -> str:
-    with item.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _ingest_id(digest: str, reader: str, options: Options) -> str:
-    """Content, reader, and whatever the caller stated that changes the rows."""
-    stated = {
-        "source": options.source,
-        "verdict": options.verdict,
-        "category": options.category,
-        "known_at": options.known_at and options.known_at.isoformat(),
-        "columns": options.columns and dict(options.columns),
-        "table": options.table,
-    }
-    stated = {key: value for key, value in stated.items() if value is not None}
-    if not stated:
-        return f"{digest[:DIGEST_CHARS]}-{reader}"
-    said = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
-    return f"{digest[:DIGEST_CHARS]}-{reader}-{said[:8]}"
+def _tail(reader: str, options: Options) -> str:
+    """The end of an ingest's id, after the content's digest: the reader, and whatever the caller stated that
+    changes the rows."""
+    if not options.stated:
+        return f"-{reader}"
+    said = hashlib.sha256(json.dumps(options.stated, sort_keys=True).encode()).hexdigest()
+    return f"-{reader}-{said[:8]}"
 
 
 def _several(errors: list[InputError], files: int) -> InputError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ class FileInput:
 
     path: Path
     named: bool
+    again: str | None = None  # the ingest whose place it takes, where it is read once more for its rejects
+    stated: Mapping[str, Any] = field(default_factory=dict)  # about the file, when it was read before
 
     @property
     def name(self) -> str:

@@ -6,9 +6,11 @@ record; it raises FormatError for a file that is not what it claims to be, and t
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -32,13 +34,15 @@ MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
 
 _DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?!\d)")
+HEAD_BYTES = 10
+XZ_MEMORY_BYTES = 1 << 27  # xz -9 needs half of it; a stream may ask for 4 GiB
 _MAGIC = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "zip",
-    b"7z\xbc\xaf": "7-zip",
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "bzip2": re.compile(rb"BZh[1-9](?:1AY|\x17rE)"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # RFC 8878: a frame, or one to skip
 }
+_ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-zip"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,26 @@ class Options:
     client_key: Callable[[], bytes] = field(default=lambda: b"", compare=False)
 
     @property
+    def stated(self) -> dict[str, Any]:
+        """What the caller stated that changes the rows, fit for JSON."""
+        told = {
+            "source": self.source,
+            "verdict": self.verdict,
+            "category": self.category,
+            "known_at": self.known_at and self.known_at.isoformat(),
+            "columns": self.columns and dict(self.columns),
+            "table": self.table,
+        }
+        return {key: value for key, value in told.items() if value is not None}
+
+    def restated(self, stated: Mapping[str, Any]) -> Options:
+        """The same clock and key with what was `stated` at another time."""
+        told = {key: value for key, value in stated.items() if key != "format"}
+        if "known_at" in told:
+            told["known_at"] = datetime.fromisoformat(told["known_at"])
+        return Options(now=self.now, client_key=self.client_key, **told)
+
+    @property
     def now_seconds(self) -> int:
         """`now` in epoch seconds."""
         return int(self.now.timestamp())
@@ -99,27 +123,28 @@ class Source:
     """A file to read: its path, how it is packed, and its first bytes unpacked."""
 
     path: Path
-    gzipped: bool = False
+    packing: str | None = None  # gzip, zstd, bzip2 or xz
 
     @classmethod
     def at(cls, path: Path) -> Source:
         """Look at a file's first bytes.
 
         Raises:
-            FormatError: empty, or packed with something other than gzip.
+            FormatError: empty, or an archive.
             InputError: it cannot be opened.
         """
         try:
             with path.open("rb") as file:
-                head = file.read(8)
+                head = file.read(HEAD_BYTES)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", file=path) from error
         if not head:
             raise FormatError("the file is empty", file=path, hint="Leave it out, or fetch it again")
-        for magic, packer in _MAGIC.items():
+        for magic, packer in _ARCHIVES.items():
             if head.startswith(magic):
-                raise FormatError(f"packed with {packer}", file=path, hint="Unpack it, or pack it with gzip")
-        return cls(path, gzipped=head.startswith(b"\x1f\x8b"))
+                hint = "Unpack it: its files are read packed with gzip, zstd, bzip2, xz or not at all"
+                raise FormatError(f"packed with {packer}", file=path, hint=hint)
+        return cls(path, next((packing for packing, magic in _MAGIC.items() if magic.match(head)), None))
 
     @property
     def name(self) -> str:
@@ -143,17 +168,17 @@ class Source:
             return None
 
     def verify(self) -> None:
-        """Unpack everything once; raises FormatError where gzip data ends early or is damaged."""
+        """Unpack everything once; raises FormatError where packed data ends early or is damaged."""
         with self.open() as stream:
             while stream.read(CHUNK_BYTES):
                 pass
 
     def open(self) -> BinaryIO:
-        """The unpacked bytes as a stream. Reading it raises FormatError where gzip data ends early."""
+        """The unpacked bytes as a stream. Reading it raises FormatError where packed data ends early."""
         file = self.path.open("rb")
-        if not self.gzipped:
+        if self.packing is None:
             return file
-        return cast(BinaryIO, io.BufferedReader(_Gunzip(file, self.path), CHUNK_BYTES))
+        return cast(BinaryIO, io.BufferedReader(_Unpacked(file, self.packing, self.path), CHUNK_BYTES))
 
     @cached_property
     def sample(self) -> bytes:
@@ -220,22 +245,22 @@ class Reader:
         return self.example.encode() if isinstance(self.example, str) else self.example()
 
 
-class _Gunzip(io.RawIOBase):
-    """gzip.GzipFile whose complaints are FormatErrors that name the file."""
+class _Unpacked(io.RawIOBase):
+    """Unpacked bytes; complaints are FormatErrors that name the file."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self._file, self._path = file, path
-        self._gzip = gzip.GzipFile(fileobj=file)
+    def __init__(self, file: BinaryIO, packing: str, path: Path) -> None:
+        self._file, self._packing, self._path = file, packing, path
+        self._stream = _unpacker(file, packing)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
         try:
-            return self._gzip.readinto(buffer)
-        except (EOFError, OSError, zlib.error) as error:
+            return int(self._stream.readinto(buffer))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
             raise FormatError(
-                f"the gzip data is cut short or damaged ({error})",
+                f"the {self._packing} data is cut short or damaged ({error})",
                 file=self._path,
                 hint="Fetch the file again",
             ) from error
@@ -243,6 +268,42 @@ class _Gunzip(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _unpacker(file: BinaryIO, packing: str) -> Any:
+    """Something with `readinto`. All take several streams one after the other for one file."""
+    if packing == "gzip":
+        return gzip.GzipFile(fileobj=file)
+    if packing == "zstd":
+        return pa.CompressedInputStream(file, "zstd")
+    if packing == "bzip2":
+        return _Streams(file, bz2.BZ2Decompressor)
+    return _Streams(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES))
+
+
+class _Streams:
+    """bzip2 or xz streams. Unlike BZ2File and LZMAFile, which pass over whatever does not unpack after the
+    first stream, this takes nothing but zeros there."""
+
+    def __init__(self, file: BinaryIO, begin: Callable[[], Any]) -> None:
+        self._file, self._begin, self._stream = file, begin, begin()
+
+    def readinto(self, buffer: memoryview) -> int:
+        while True:
+            packed = b""
+            if self._stream.eof:
+                packed = self._stream.unused_data.lstrip(b"\0")
+                while not packed:
+                    if not (more := self._file.read(CHUNK_BYTES)):
+                        return 0
+                    packed = more.lstrip(b"\0")
+                self._stream = self._begin()
+            elif self._stream.needs_input and not (packed := self._file.read(CHUNK_BYTES)):
+                raise EOFError("it ends before its end mark")
+            data = self._stream.decompress(packed, len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
 
 
 def excerpt(record: object) -> str:

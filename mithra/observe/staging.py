@@ -18,6 +18,7 @@ __all__ = ["FileReport", "IngestReport", "Sink", "Staging"]
 
 GROUP_FILES = 64
 GROUP_ROWS = 1 << 20
+_ABOUT_THE_INGEST = ("rejects", "ingests", "replaced")
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,14 @@ class Sink:
 
     def __exit__(self, *exc: object) -> None:
         if not self._done:
-            for writer in self._writers.values():
-                writer.discard()
+            self.discard()
 
     @property
     def rows(self) -> dict[str, int]:
         """Records kept so far, by table."""
-        return {table: writer.rows for table, writer in self._writers.items() if table != "rejects"}
+        return {
+            table: writer.rows for table, writer in self._writers.items() if table not in _ABOUT_THE_INGEST
+        }
 
     def add(self, item: Rows | Rejects) -> None:
         """Write what a reader yielded."""
@@ -120,6 +122,17 @@ class Sink:
             "source": [self._source] * count,
         }
         self._writer("rejects").write(pa.record_batch(columns))
+
+    def replace(self, ingest_ids: list[str]) -> None:
+        """The rows of these ingests are to be shown no more, once this one is committed."""
+        if ingest_ids:
+            columns = {"replaces": ingest_ids, "source": [self._source] * len(ingest_ids)}
+            self._writer("replaced").write(pa.record_batch(columns))
+
+    def discard(self) -> None:
+        """Throw everything away, also after `finish`."""
+        for writer in self._writers.values():
+            writer.discard()
 
     def finish(self, ingest_row: pa.RecordBatch) -> dict[str, DataFile | None]:
         """Close the files; the row is the ingest's own."""

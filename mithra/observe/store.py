@@ -4,15 +4,20 @@ Data files are written beside the log first and become part of the table by one 
 sees half of them. A transaction id alone does not make an append idempotent (two commits with the same id
 both succeed when each comes from a fresh table object), so the look-up and the append go through the same
 object: a rival's commit in between raises CommitFailedError, and we reopen and look again.
+
+A data file is on the disk (fsync) before the commit that names it, and the commit before `append` returns.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import random
+import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +26,7 @@ from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
@@ -33,6 +38,8 @@ __all__ = ["DataFile", "DataWriter", "TableStore"]
 COMMIT_TRIES = 20
 ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
 SECONDS_BETWEEN_TRIES = 0.05
+_COLOUR = re.compile(r"\x1b\[\d*m|↳")  # deltalake colours some of its messages
+_DISK = re.compile(r"\(os error (?:5|13|27|28|30|122)\)")  # EIO, EACCES, EFBIG, ENOSPC, EROFS, EDQUOT
 _REPEATING = {
     *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
     *("organisation", "kind", "sensor", "technique", "file", "reason", "reader"),
@@ -56,8 +63,8 @@ class TableStore:
 
     @property
     def exists(self) -> bool:
-        """Whether the table has been created."""
-        return (self.folder / "_delta_log").is_dir()
+        """Whether the table has been created: its first commit is there, or a checkpoint instead of it."""
+        return (self._log / f"{0:020}.json").is_file() or (self._log / "_last_checkpoint").is_file()
 
     @property
     def version(self) -> int:
@@ -81,45 +88,106 @@ class TableStore:
         Args:
             files: data file by ingest id; None for an ingest that brought this table no rows.
         """
-        self._create()
+        tried = False
         for _ in range(COMMIT_TRIES):
-            table = self._refreshed()
-            missing = {key: file for key, file in files.items() if table.transaction_version(key) is None}
-            if not missing:
-                return
             try:
-                self._commit(table, missing)
+                table = self._writable()
+                missing = {key: file for key, file in files.items() if table.transaction_version(key) is None}
+                if (
+                    not tried
+                ):  # else a file may be part of the table after all, by a commit said to have failed
+                    _discard(file for key, file in files.items() if key not in missing)
+                tried = True
+                if missing:
+                    self._commit(table, missing)
                 return
             except CommitFailedError:
                 self._table = None
-                time.sleep(SECONDS_BETWEEN_TRIES)
-            except DeltaError as error:
+                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
+            except (DeltaError, OSError) as error:
                 raise self._damaged(error) from error
-        raise WorkspaceError(
-            f"gave up after {COMMIT_TRIES} commits to table {self.name} that other writers overtook",
-            file=self.folder,
-            hint="Run the same ingest again; what was committed is not read twice",
-        )
+        raise self._overtaken()
 
-    def _commit(self, table: DeltaTable, files: Mapping[str, DataFile | None]) -> None:
+    def join_files(self) -> None:
+        """Join small files into larger ones, in one commit.
+
+        Raises:
+            WorkspaceError: somebody else did so at the same time.
+        """
+        for _ in range(COMMIT_TRIES):
+            try:
+                self._refreshed().optimize.compact(max_concurrent_tasks=1)
+                return
+            except CommitFailedError:
+                self._table = None
+                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
+            except (DeltaError, OSError) as error:
+                raise self._damaged(error) from error
+        raise self._overtaken()
+
+    def remove_unneeded(self, hours: int, *, unfinished: bool) -> tuple[int, int]:
+        """Remove files that no version of the last `hours` names, and stray ones that are older.
+
+        Args:
+            hours: how long what a commit took out of the table stays.
+            unfinished: also remove files that no commit has named, whatever their age; nobody may be writing.
+
+        Returns:
+            How many files, and their bytes.
+        """
+        before = self._sizes()
+        table = self._refreshed()
+        try:
+            if unfinished:
+                for name in before:
+                    key = name.rsplit(".", 2)[0]  # the append's, as `DataWriter` names its files
+                    if not name.startswith("part-") and table.transaction_version(key) is None:
+                        (self.folder / name).unlink()
+                for rest in self._log.glob("*.json#*"):  # commits that were cut off
+                    rest.unlink()
+            listed = _vacuum(table, hours, dry_run=True)
+            if any((self.folder / name).exists() for name in listed):  # else it would only make versions
+                _vacuum(table, hours, dry_run=False)
+        except (DeltaError, OSError) as error:
+            raise self._damaged(error) from error
+        gone = before.keys() - self._sizes().keys()
+        return len(gone), sum(before[name] for name in gone)
+
+    def _sizes(self) -> dict[str, int]:
+        return {path.name: path.stat().st_size for path in self.folder.glob("*.parquet")}
+
+    def _commit(self, table: DeltaTable, missing: Mapping[str, DataFile | None]) -> None:
         table.create_write_transaction(
-            [_add_action(file) for file in files.values() if file is not None],
+            [_add_action(file) for file in missing.values() if file is not None],
             "append",
             table_schema(self.name),
             commit_properties=CommitProperties(
-                app_transactions=[Transaction(key, 1) for key in files], max_commit_retries=COMMIT_TRIES
+                app_transactions=[Transaction(key, 1) for key in missing], max_commit_retries=COMMIT_TRIES
             ),
         )
+        with contextlib.suppress(FileNotFoundError):
+            _sync(self._log / f"{table.version():020}.json")
+        _sync(self._log)
 
-    def _create(self) -> None:
+    def _writable(self) -> DeltaTable:
+        """The table with all columns of its schema; made, or given those that it lacks."""
+        schema = table_schema(self.name)
         if not self.exists:
             self.folder.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(
-                self._uri,
-                table_schema(self.name),
-                mode="ignore",
-                configuration={"delta.appendOnly": "true"},
-            )
+            DeltaTable.create(self._uri, schema, mode="ignore", configuration={"delta.appendOnly": "true"})
+        table = self._refreshed()
+        have = {field.name for field in table.schema().fields}
+        if not have.issuperset(schema.names):
+            lacking = [field for field in Schema.from_arrow(schema).fields if field.name not in have]
+            table.alter.add_columns(lacking)
+        return table
+
+    def _overtaken(self) -> WorkspaceError:
+        return WorkspaceError(
+            f"gave up after {COMMIT_TRIES} commits to table {self.name} that other writers overtook",
+            file=self.folder,
+            hint="Run the same command again; what was committed is not read twice",
+        )
 
     def _at(self, version: int) -> DeltaTable:
         try:
@@ -138,12 +206,25 @@ class TableStore:
             raise self._damaged(error) from error
         return self._table
 
-    def _damaged(self, error: DeltaError) -> WorkspaceError:
+    def _damaged(self, error: Exception) -> WorkspaceError:
+        """The typed error for what deltalake or the system raised."""
+        text = " ".join(_COLOUR.sub("", str(error)).split())
+        if isinstance(error, OSError) or _DISK.search(text):
+            hint = (
+                "Make room or mend the disk, then run the same command again; nothing that was there is lost"
+            )
+            return WorkspaceError(
+                f"table {self.name} cannot be written ({text})", file=self.folder, hint=hint
+            )
         return WorkspaceError(
-            f"table {self.name} cannot be read or written ({str(error).splitlines()[0]})",
+            f"table {self.name} cannot be read or written ({text})",
             file=self.folder,
             hint="Put its folder back from a backup, or ingest the raw files into a new workspace",
         )
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "_delta_log"
 
     @property
     def _uri(self) -> str:
@@ -153,9 +234,9 @@ class TableStore:
 class DataWriter:
     """Streams record batches of one table and one ingest into a Parquet file in the table's folder."""
 
-    def __init__(self, folder: Path, table: str, ingest_id: str) -> None:
+    def __init__(self, folder: Path, table: str, ingest_id: str, *, key: str | None = None) -> None:
         self._written = _written_schema(table)
-        self._path = folder / table / f"{ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
+        self._path = folder / table / f"{key or ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
         self._id = ingest_id
         self._writer: pq.ParquetWriter | None = None
         self._thread: ThreadPoolExecutor | None = None  # only large files need one
@@ -181,6 +262,7 @@ class DataWriter:
         if self._writer is None:
             return None
         self._writer.close()
+        _sync(self._path)
         return DataFile(self._path, self.rows)
 
     def discard(self) -> None:
@@ -190,7 +272,8 @@ class DataWriter:
             self._wait()
         self._end_thread()
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(Exception):  # on a full disk the end of the file cannot be written
+                self._writer.close()
             self._path.unlink(missing_ok=True)
 
     def _complete(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -284,3 +367,24 @@ def _add_action(file: DataFile) -> AddAction:
 
 def _decoded(uri: str) -> Path:
     return Path(unquote(urlparse(uri).path if uri.startswith("file:") else uri))
+
+
+def _discard(files: Iterable[DataFile | None]) -> None:
+    for file in files:
+        if file is not None:
+            file.path.unlink(missing_ok=True)
+
+
+def _vacuum(table: DeltaTable, hours: int, *, dry_run: bool) -> list[str]:
+    return table.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

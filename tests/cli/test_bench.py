@@ -80,3 +80,26 @@ def test_building_is_timed_beside_a_bare_group_by(mithra):
     records = json.loads(result.stdout)
     assert [record["name"] for record in records] == ["build", "ingest", "snapshot"]
     assert all(record["edges"] == 2000 for record in records)
+
+
+def test_faults_exits_with_1_where_a_promise_was_broken(mithra, monkeypatch):
+    def found(bars, counts, progress):
+        return [
+            {"name": bar, "passed": bar == "order", "seconds": 1.5, "kills": 3_000, "versions": {}}
+            for bar in bars
+        ]
+
+    monkeypatch.setattr("mithra.bench.faults.bench_faults", found)
+    whole = mithra("bench", "faults", "--bar", "order")
+    assert whole.exit_code == 0
+    row = next(line for line in whole.stdout.splitlines() if line.startswith(" order"))
+    assert row.split() == ["order", "yes", "1.5000", "kills", "3,000"]
+    broken = mithra("bench", "faults", "--bar", "order,kill", "--json", "-")
+    assert broken.exit_code == 1
+    assert "a promise was broken (got \"['kill']\")" in broken.stderr
+    assert [record["name"] for record in json.loads(broken.stdout)] == ["order", "kill"]
+
+
+def test_faults_of_an_unknown_bar_is_wrong_usage(mithra):
+    result = mithra("bench", "faults", "--bar", "flood")
+    assert (result.exit_code, result.stdout) == (2, "")

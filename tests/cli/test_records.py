@@ -10,7 +10,7 @@ def test_ingest_prints_a_row_for_each_reader_and_says_what_was_set_aside(mithra,
     assert result.exit_code == 0
     row = next(line for line in result.stdout.splitlines() if line.startswith(" cof"))
     assert row.split()[1:] == ["1", "0", "3", "1", "resolutions", "3"]
-    assert "1 records were set aside; `mithra status" in result.stderr
+    assert "1 records were set aside; `mithra rejects" in result.stderr
 
 
 def test_reading_the_same_file_again_adds_nothing(mithra, tmp_path, lake):
@@ -24,8 +24,22 @@ def test_reading_the_same_file_again_adds_nothing(mithra, tmp_path, lake):
 def test_status_shows_rows_dates_sources_and_reasons(mithra, lake):
     result = mithra("status", lake)
     row = next(line for line in result.stdout.splitlines() if line.startswith(" resolutions"))
-    assert row.split() == ["resolutions", "3", "2026-01-01", "00:00", "2026-01-02", "00:00", "feed"]
+    found = row.split()
+    assert found[:7] == ["resolutions", "3", "3", "2026-01-01", "00:00", "2026-01-02", "00:00"]
+    assert found[-1] == "feed"
+    assert int(found[-2].replace(",", "")) > 500
     assert "set aside because" in result.stdout
+
+
+def test_columns_of_status_are_in_line(mithra, lake):
+    """Numbers end where their heading ends, dates begin where theirs begins."""
+    shown = mithra("status", lake).stdout.splitlines()
+    head, row = (line for line in shown if " rows " in line or " 2026-" in line)
+    for numeric in ("rows", "names", "bytes"):
+        assert row[head.index(numeric) + len(numeric) - 1].isdigit()
+        assert row[head.index(numeric) + len(numeric)] == " "
+    for other in ("first", "last", "ingested"):
+        assert row[head.index(other)] == "2"
 
 
 def test_status_as_json_holds_the_same(mithra, lake):
@@ -33,6 +47,73 @@ def test_status_as_json_holds_the_same(mithra, lake):
     assert found["tables"]["resolutions"]["first"] == "2026-01-01T00:00:00+00:00"
     assert sum(found["rejects"].values()) == 1
     assert found["ingests"] == 1
+    assert found["tables"]["resolutions"]["names"] == 3
+    assert found["tables"]["resolutions"]["ingested_at"] == found["ingested_at"]
+    assert found["bytes"] > found["tables"]["resolutions"]["bytes"] > 0
+
+
+def test_rejects_are_shown_in_three_forms(mithra, lake):
+    table = mithra("rejects", lake)
+    assert table.exit_code == 0
+    assert "feed.cof.jsonl" in table.stdout
+    [record] = [json.loads(line) for line in mithra("rejects", lake, "--format", "jsonl").stdout.splitlines()]
+    assert (record["line"], record["source"]) == (4, "feed")
+    assert (
+        mithra("rejects", lake, "--format", "csv").stdout.splitlines()[0] == "file,line,reason,excerpt,source"
+    )
+
+
+def test_rejects_by_reason_and_at_most_so_many(mithra, tmp_path):
+    (tmp_path / "in.cof.jsonl").write_text('{"rrname":"a.example"}\n' * 30 + "{\n")
+    mithra("ingest", tmp_path / "lake", tmp_path / "in.cof.jsonl")
+    shown = mithra("rejects", tmp_path / "lake")
+    assert shown.stdout.count("no_rrtype") == 20
+    assert "20 of 31" in shown.stderr
+    assert len(mithra("rejects", tmp_path / "lake", "--format", "jsonl").stdout.splitlines()) == 31
+    few = mithra("rejects", tmp_path / "lake", "--reason", "not_json", "--limit", "5", "--format", "jsonl")
+    assert [json.loads(line)["line"] for line in few.stdout.splitlines()] == [31]
+    wrong = mithra("rejects", tmp_path / "lake", "--reason", "nothing")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "Reasons here: no_rrtype, not_json" in wrong.stderr
+
+
+def test_from_rejects_reads_a_mended_file_again(mithra, tmp_path, lake):
+    feed = tmp_path / "feed.cof.jsonl"
+    unchanged = mithra("ingest", lake, "--from-rejects")
+    assert (unchanged.exit_code, "nothing new" in unchanged.stderr) == (0, True)
+    feed.write_text("\n".join(feed.read_text().splitlines()[:3]) + "\n")
+    assert mithra("ingest", lake, "--from-rejects").exit_code == 0
+    found = json.loads(mithra("status", lake, "--json", "-").stdout)
+    assert (found["tables"]["resolutions"]["rows"], found["rejects"], found["ingests"]) == (3, {}, 1)
+    assert "nothing to read again" in mithra("ingest", lake, "--from-rejects").stderr
+    nowhere = mithra("ingest", tmp_path / "none", "--from-rejects")
+    assert (nowhere.exit_code, "no workspace here" in nowhere.stderr) == (3, True)
+
+
+def test_from_rejects_says_what_is_gone(mithra, tmp_path, lake):
+    (tmp_path / "feed.cof.jsonl").unlink()
+    result = mithra("ingest", lake, "--from-rejects")
+    assert result.exit_code == 0
+    assert "it is gone, so what was set aside of it stays" in result.stderr
+
+
+def test_no_files_is_wrong_usage(mithra, lake):
+    result = mithra("ingest", lake)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--from-rejects" in result.stderr
+
+
+def test_compact_prints_a_row_for_each_table(mithra, tmp_path, lake):
+    more = tmp_path / "more.cof.jsonl"
+    more.write_text("\n".join((tmp_path / "feed.cof.jsonl").read_text().splitlines()[:2]) + "\n")
+    mithra("ingest", lake, more)
+    result = mithra("compact", lake)
+    row = next(line for line in result.stdout.splitlines() if line.startswith(" resolutions"))
+    assert row.split() == ["resolutions", "2", "1", "0", "0"]
+    assert "stay for 7 days" in result.stderr
+    done = json.loads(mithra("compact", lake, "--keep-days", "0", "--json", "-").stdout)
+    assert done["resolutions"]["removed"] == 2
+    assert mithra("compact", tmp_path / "none").exit_code == 3
 
 
 def test_options_of_ingest_reach_the_tables(mithra, tmp_path):

@@ -1,6 +1,7 @@
 """A model from fit to folder and back, and what it may and may not depend on."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,3 +141,40 @@ def test_scores_as_of_t_do_not_change_with_what_comes_later(small_model: Path, s
     # Only registrations captured again in between may differ: of those the later snapshot keeps the last.
     same = np.isclose(before, after, atol=1e-6)
     assert same.mean() > 0.98
+
+
+def test_what_is_held_out_was_not_learnt() -> None:
+    """Labels by chance cannot be known of a fold that was left out, and are learnt by heart elsewhere."""
+    snapshot, _ = labelled(400)
+    chance = np.random.default_rng(5).random(400) < 0.4
+    verdict = pa.array(np.where(chance, "nefarious", "benign").tolist())
+    by_chance = snapshot.labels.set_column(1, "verdict", verdict)
+    model = mt.train(
+        replace(snapshot, labels=by_chance), settings=replace(QUICK, members=2, epochs=15, folds=2)
+    )
+    card = model.card["held_out_groups"]
+    assert card["nefarious"] + card["benign"] == 400  # two members, two folds: every name was held out
+    assert card["auc"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_one_member_holds_one_fold_out(trained: tuple[Model, Snapshot, np.ndarray]) -> None:
+    card = trained[0].card["held_out_groups"]
+    assert card["nefarious"] + card["benign"] == 600 // QUICK.folds
+
+
+@pytest.mark.slow
+def test_no_client_and_no_key_of_the_workspace_is_in_a_model(
+    small_world: Path, small_lake: Path, quick_settings: mt.TrainSettings, tmp_path: Path
+) -> None:
+    lake = mt.Workspace(shutil.copytree(small_lake, tmp_path / "lake"))
+    mt.ingest(lake, *sorted((small_world / "queries").glob("*"))[:20])
+    mt.train(lake, "2026-05-20", settings=quick_settings).save(tmp_path / "model")
+    with lake.connect() as con:
+        clients = [client for (client,) in con.execute("SELECT DISTINCT client FROM queries").fetchall()]
+    scores = mt.score(mt.load(tmp_path / "model"), mt.snapshot(lake, "2026-06-05"))
+    written = b"".join(path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file())
+    written += str(scores.to_arrow().to_pydict()).encode()
+    key = lake.client_key()
+    assert clients
+    for secret in (key, key.hex().encode(), *(client.encode() for client in clients)):
+        assert secret not in written

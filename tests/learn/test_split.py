@@ -5,7 +5,15 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import LeakError, UsageError
-from mithra.learn.split import Split, check_groups, check_times, group_split, random_split, time_split
+from mithra.learn.split import (
+    Split,
+    check_groups,
+    check_times,
+    group_folds,
+    group_split,
+    random_split,
+    time_split,
+)
 
 GROUP = np.repeat(np.arange(10), 3)
 
@@ -69,3 +77,11 @@ def test_a_split_against_time_is_refused() -> None:
         check_times(Split(rows(0), rows(), rows(1)), rows(9, 9))
     with pytest.raises(UsageError, match="before the test"):
         time_split(rows(1), 5, 5)
+
+
+def test_folds_keep_groups_whole_and_are_of_one_size() -> None:
+    fold = group_folds(GROUP, 5, seed=1)
+    assert np.bincount(fold).tolist() == [6] * 5
+    assert all(len(np.unique(fold[group == GROUP])) == 1 for group in range(10))
+    assert fold.tolist() == group_folds(GROUP, 5, seed=1).tolist()
+    assert fold.tolist() != group_folds(GROUP, 5, seed=2).tolist()

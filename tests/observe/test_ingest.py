@@ -50,10 +50,10 @@ def test_report(workspace, feed):
     report = ingest(workspace, feed)
     assert (report.rows, report.rejected, report.skipped) == (2, 1, 0)
     [file] = report.files
-    assert (file.file, file.reader, file.rows, file.rejected) == (str(feed), "cof-1", {"resolutions": 2}, 1)
+    assert (file.file, file.reader, file.rows, file.rejected) == (str(feed), "cof-2", {"resolutions": 2}, 1)
     with workspace.connect() as con:
         row = con.execute("SELECT file, reader, bytes, rows, rejected, source FROM ingests").fetchall()
-    assert row == [(str(feed), "cof-1", feed.stat().st_size, 2, 1, "feed")]
+    assert row == [(str(feed), "cof-2", feed.stat().st_size, 2, 1, "feed")]
 
 
 def test_the_same_content_adds_nothing(workspace, feed, tmp_path):

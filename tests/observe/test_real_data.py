@@ -20,7 +20,7 @@ EXPECTED = {
     "raw/gov.zone.gz": (47_807, 0),
     "raw/gov-pdns.cof.jsonl.gz": (64_763, 1_527),  # addresses with a comment of the zone file behind them
     "raw/protective-dns-malicious.cof.jsonl.gz": (20_223, 0),
-    "formats/rdap": (9, 303),
+    "formats/rdap": (11, 302),
     "raw/warninglists": (184_944, 284),
     "raw/maltrail-first-seen.csv.gz": (365_070, 0),
     "raw/asn-ipv4.csv.gz": (411_961, 0),

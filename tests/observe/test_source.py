@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +17,14 @@ from hypothesis import strategies as st
 from mithra.errors import FormatError
 from mithra.observe import source as module
 from mithra.observe.source import Source, excerpt
+
+PACK = {
+    None: bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": lambda data: pa.compress(data, "zstd", asbytes=True),
+}
 
 
 def split(path: Path) -> list[bytes]:
@@ -27,13 +39,13 @@ def split(path: Path) -> list[bytes]:
 @given(
     content=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\r", b" "]), min_size=1, max_size=40),
     chunk=st.integers(1, 7),
-    packed=st.booleans(),
+    packing=st.sampled_from(list(PACK)),
 )
-def test_lines_do_not_depend_on_chunks(tmp_path, monkeypatch, content, chunk, packed):
+def test_lines_do_not_depend_on_chunks(tmp_path, monkeypatch, content, chunk, packing):
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     whole = b"".join(content)
     path = tmp_path / "x"
-    path.write_bytes(gzip.compress(whole) if packed else whole)
+    path.write_bytes(PACK[packing](whole))
     expected = [line.rstrip(b"\r") for line in whole.split(b"\n")]
     if whole.endswith(b"\n"):
         expected.pop()
@@ -48,18 +60,71 @@ def test_of_a_long_line_only_the_beginning_is_held(tmp_path):
     assert module.MAX_LINE_BYTES < len(lines[1]) < 8_000_000
 
 
-def test_two_gzip_members_are_one_file(tmp_path):
+@pytest.mark.parametrize("packing", list(PACK)[1:])
+def test_packed_streams_one_after_the_other_are_one_file(tmp_path, packing):
     path = tmp_path / "x"
-    path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
+    path.write_bytes(PACK[packing](b"a\n") + PACK[packing](b"") + PACK[packing](b"b\n"))
+    source = Source.at(path)
+    assert source.packing == packing
     assert split(path) == [b"a", b"b"]
 
 
-@pytest.mark.parametrize("cut", [3, 12, -9, -1])
-def test_gzip_cut_anywhere_is_refused(tmp_path, cut):
+@pytest.mark.parametrize("packing", list(PACK)[1:])
+@pytest.mark.parametrize("cut", [12, 0.5, -5, -1])
+@pytest.mark.parametrize("before", [b"", b"whole\n" * 10])
+def test_packed_data_cut_anywhere_is_refused(tmp_path, packing, cut, before):
     path = tmp_path / "x"
-    path.write_bytes(gzip.compress(b"some text\n" * 100)[:cut])
-    with pytest.raises(FormatError, match="cut short"):
+    whole = PACK[packing](bytes(range(256)) * 400)
+    path.write_bytes(
+        (PACK[packing](before) if before else b"") + whole[: int(len(whole) * cut) if cut == 0.5 else cut]
+    )
+    with pytest.raises(FormatError, match=f"{packing} data is cut short"):
         Source.at(path).verify()
+
+
+@pytest.mark.parametrize("packing", list(PACK)[1:])
+def test_junk_after_packed_data_is_refused(tmp_path, packing):
+    path = tmp_path / "x"
+    path.write_bytes(PACK[packing](b"text\n") + b"BZh junk")
+    with pytest.raises(FormatError, match="damaged"):
+        Source.at(path).verify()
+
+
+@pytest.mark.parametrize("packing", ["gzip", "bzip2", "xz"])
+def test_zeros_after_packed_data_are_padding(tmp_path, packing):
+    path = tmp_path / "x"
+    path.write_bytes(PACK[packing](b"a\n") + bytes(512))
+    assert split(path) == [b"a"]
+
+
+@pytest.mark.parametrize("packing", list(PACK)[1:])
+def test_a_bomb_is_read_in_bounded_memory(tmp_path, packing):
+    path = tmp_path / "x"
+    size = 100_000_000
+    path.write_bytes(PACK[packing](bytes(size)))
+    assert path.stat().st_size < size / 500
+    tracemalloc.start()
+    try:
+        [line] = split(path)
+        assert tracemalloc.get_traced_memory()[1] < 32_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(line) == module.MAX_LINE_BYTES + 1
+
+
+def test_xz_that_asks_for_much_memory_is_refused(tmp_path):
+    path = tmp_path / "x"
+    much = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 28}]
+    path.write_bytes(lzma.compress(b"a\n", filters=much))
+    with pytest.raises(FormatError, match=r"(?i)memory"):
+        Source.at(path).verify()
+
+
+@pytest.mark.parametrize("text", [b"BZh.example\n", b"(*not zstd\n", b"PKzip\n"])
+def test_text_that_begins_like_packed_data(tmp_path, text):
+    path = tmp_path / "x"
+    path.write_bytes(text)
+    assert Source.at(path).packing is None
 
 
 @pytest.mark.parametrize(

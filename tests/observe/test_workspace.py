@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from mithra.errors import WorkspaceError
-from mithra.observe import Workspace, ingest
-from mithra.observe.store import DataWriter
+from mithra.observe import Workspace, compact, ingest, table_digests
+from mithra.observe.store import DataWriter, TableStore
 from mithra.schema import TABLES
 
 COF = '{"rrname":"%s","rrtype":"A","rdata":"192.0.2.1","time_first":1600000000,"time_last":1600000060}\n'
@@ -67,15 +71,35 @@ def test_a_written_table_has_the_types_of_an_absent_one(tmp_path):
 
 def test_status(tmp_path, feed):
     workspace = Workspace(tmp_path / "lake")
-    ingest(workspace, feed, source="sensor")
+    ingested_at = datetime(2026, 2, 3, tzinfo=UTC)
+    ingest(workspace, feed, source="sensor", now=ingested_at)
     status = workspace.status()
     assert status.ingests == 1
     assert status.rejects == {"empty_label": 1}
     assert set(status.tables) == {"resolutions"}
     table = status.tables["resolutions"]
-    assert (table.rows, table.sources) == (2, ("sensor",))
+    assert (table.rows, table.names, table.sources) == (2, 2, ("sensor",))
+    assert table.ingested_at == status.ingested_at == ingested_at
+    files = [file for file in workspace.path.rglob("*") if file.is_file()]
+    assert status.bytes == sum(file.stat().st_size for file in files)
+    own = [file for file in files if file.parent.name == "resolutions"]
+    assert table.bytes == sum(file.stat().st_size for file in own)
     assert table.first == datetime.fromtimestamp(1_600_000_000, UTC)
     assert table.last == datetime.fromtimestamp(1_600_000_060, UTC)
+
+
+def test_names_are_counted_once_in_every_table(tmp_path):
+    workspace = Workspace(tmp_path / "lake")
+    workspace.create()
+    rows = [{"names": ["a.example", "b.example"]}, {"names": ["b.example"]}]
+    writer = DataWriter(workspace.path, "certificates", "id-x-1")
+    writer.write(pa.RecordBatch.from_pylist(rows, schema=TABLES["certificates"]))
+    workspace.store("certificates").append({"id-x-1": writer.close()})
+    writer = DataWriter(workspace.path, "ingests", "id-x-1")
+    writer.write(pa.RecordBatch.from_pylist([{}], schema=TABLES["ingests"]))
+    workspace.store("ingests").append({"id-x-1": writer.close()})
+    table = workspace.status().tables["certificates"]
+    assert (table.rows, table.names, table.ingested_at) == (2, 2, None)
 
 
 def test_rejects_name_file_line_and_reason(tmp_path, feed):
@@ -131,12 +155,102 @@ def test_other_folders_are_not_taken_over(tmp_path, feed):
 def test_a_workspace_of_another_layout_is_refused(tmp_path, feed):
     workspace = Workspace(tmp_path / "lake")
     ingest(workspace, feed)
-    (workspace.path / "workspace.json").write_text('{"layout": 99}')
-    with pytest.raises(WorkspaceError, match="layout 99"):
-        workspace.create()
-    (workspace.path / "workspace.json").write_text("{")
-    with pytest.raises(WorkspaceError, match="damaged"):
-        workspace.create()
+    marker = workspace.path / "workspace.json"
+    for content, match in [('{"layout": 99}', "layout 99, this mithra reads 1 to 2"), ("{", "damaged")]:
+        marker.write_text(content)
+        for use in (
+            workspace.create,
+            workspace.connect,
+            workspace.versions,
+            workspace.status,
+            lambda: ingest(workspace, feed),
+            lambda: compact(workspace),
+        ):
+            with pytest.raises(WorkspaceError, match=match):
+                use()
+
+
+def test_a_workspace_of_layout_1_is_read_and_written_on(tmp_path, feed, monkeypatch):
+    """It has no column `stated` and no table `replaced`; older mithras must not read it any more."""
+    older = dict(TABLES)
+    del older["replaced"]
+    older["ingests"] = pa.schema([field for field in TABLES["ingests"] if field.name != "stated"])
+    workspace = Workspace(tmp_path / "lake")
+    with monkeypatch.context() as patch:
+        patch.setattr("mithra.schema.TABLES", older)
+        patch.setattr(sys.modules["mithra.observe.ingest"], "_INGEST", older["ingests"])
+        ingest(workspace, feed)
+    (workspace.path / "workspace.json").write_text('{"layout": 1}')
+    old = Workspace(workspace.path)
+    assert old.status().tables["resolutions"].rows == 2
+    feed.write_text(feed.read_text() + COF % "c.example")
+    assert ingest(old, feed, source="sensor").rows == 3
+    assert json.loads((workspace.path / "workspace.json").read_text()) == {"layout": 2}
+    with old.connect() as con:
+        assert con.execute("SELECT stated FROM ingests ORDER BY ALL").fetchall() == [
+            ('{"source": "sensor"}',),
+            (None,),
+        ]
+
+
+INGEST_IN_TURN = """
+import sys
+from mithra.observe import Workspace, ingest
+sys.stdin.readline()
+for file in sys.argv[2:]:
+    ingest(Workspace(sys.argv[1]), file)
+"""
+
+
+def test_processes_that_ingest_at_once_make_the_tables_together_and_double_nothing(tmp_path):
+    """All at the start want to make every table; each file is read by all of them."""
+    files = []
+    for i in range(6):
+        (tmp_path / f"f{i}.jsonl").write_text(COF % f"n{i}.example" + "bad\n")
+        files.append(str(tmp_path / f"f{i}.jsonl"))
+    clean = Workspace(tmp_path / "clean")
+    ingest(clean, *files)
+    call = [sys.executable, "-c", INGEST_IN_TURN]
+    for turn in range(2):
+        folder = str(tmp_path / f"lake{turn}")
+        at_work = [
+            subprocess.Popen([*call, folder, *files[i:], *files[:i]], stdin=subprocess.PIPE) for i in range(4)
+        ]
+        for process in at_work:
+            process.stdin.close()
+        assert [process.wait() for process in at_work] == [0, 0, 0, 0]
+        assert table_digests(Workspace(folder)) == table_digests(clean)
+
+
+def test_a_rival_that_was_faster_leaves_no_file_behind(tmp_path, feed):
+    workspace = Workspace(tmp_path / "lake")
+    ingest(workspace, feed)
+    [row] = workspace.ingest_ids()
+    writer = DataWriter(workspace.path, "resolutions", row)
+    writer.write(pa.RecordBatch.from_pylist([{"name": "twice.example"}]))
+    late = writer.close()
+    workspace.store("resolutions").append({row: late})
+    assert not late.path.exists()
+    assert workspace.status().tables["resolutions"].rows == 2
+
+
+def test_what_is_left_of_a_killed_start_is_no_obstacle(tmp_path, feed):
+    folder = tmp_path / "lake"
+    (folder / "resolutions/_delta_log").mkdir(parents=True)
+    (folder / "workspace.json.1234").write_text("")
+    workspace = Workspace(folder)
+    with pytest.raises(WorkspaceError, match="not empty"):
+        ingest(workspace, feed)
+    (folder / "resolutions/_delta_log").rmdir()
+    (folder / "resolutions").rmdir()
+    ingest(workspace, feed)
+    for log in folder.glob("*/_delta_log"):
+        (log / "00000000000000000009.json#1").write_text("{")
+    (folder / "labels/_delta_log").mkdir(parents=True)
+    assert workspace.status().tables["resolutions"].rows == 2
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("# Date: 2026-01-01\n0.0.0.0 bad.example\n")
+    assert ingest(workspace, hosts).rows == 1
 
 
 def test_client_key_is_made_once_for_its_owner_only(tmp_path):
@@ -146,6 +260,23 @@ def test_client_key_is_made_once_for_its_owner_only(tmp_path):
     assert Workspace(tmp_path / "lake").client_key() == key
     assert stat.S_IMODE((workspace.path / "client.key").stat().st_mode) == 0o600
     assert Workspace(tmp_path / "other").client_key() != key
+
+
+def test_client_key_and_clients_are_in_no_other_file(tmp_path):
+    log = tmp_path / "query.log"
+    log.write_text(
+        "24-Aug-2026 02:47:22.825 client 192.0.2.77#1 (a.example): query: a.example IN A +\n"
+        "24-Aug-2026 02:47:22.825 client 192.0.2.77#1 (.): query: . IN NS +\n"
+    )
+    workspace = Workspace(tmp_path / "lake")
+    report = ingest(workspace, log)
+    key = workspace.client_key()
+    files = [path for path in workspace.path.rglob("*") if path.is_file() and path.name != "client.key"]
+    written = b"".join(path.read_bytes() for path in files)
+    assert (report.rows, report.rejected) == (1, 1)
+    assert b"a.example" in written
+    for secret in (key, key.hex().encode(), b"192.0.2.77"):
+        assert secret not in written
 
 
 def test_memory_limit_and_threads(tmp_path):
@@ -174,3 +305,23 @@ def test_an_optimized_table_shows_the_same_rows(tmp_path, feed):
         names = con.execute("SELECT name FROM resolutions ORDER BY ALL").fetchall()
     assert names == [("a.example",), ("a.example",), ("b.example",), ("b.example",)]
     assert ingest(workspace, feed).rows == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "match"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device.*Make room"),
+        (
+            DeltaError("Unable to copy data\n  \x1b[31m↳\x1b[0m full (os error 28)"),
+            "data full .os error 28.*Make room",
+        ),
+        (DeltaError("Kernel error: no such file (os error 2)"), "from a backup"),
+    ],
+)
+def test_what_the_disk_says_is_a_typed_error(tmp_path, feed, monkeypatch, error, match):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(TableStore, "_commit", fail)
+    with pytest.raises(WorkspaceError, match=match):
+        ingest(Workspace(tmp_path / "lake"), feed)

@@ -6,6 +6,7 @@ the names of a workspace table, and Parquet.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,8 +150,44 @@ def _known(names: Any) -> bool:
     return True
 
 
+def _example_parquet() -> bytes:
+    row = {"name": "example.com", "rrtype": "A", "rdata": "192.0.2.7", "first_seen": 1767225600}
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([row]), sink)
+    return sink.getvalue()
+
+
+_FIELDS = ("columns of a workspace table, or --map OURS=THEIRS",)
+
 READERS = [
-    Reader("parquet", 1, (), sniff_parquet, read_parquet),
-    Reader("json", 1, (), sniff_json, read_json),
-    Reader("csv", 1, (), sniff_csv, read_csv),
+    Reader(
+        "parquet",
+        1,
+        (),
+        sniff_parquet,
+        read_parquet,
+        about="any Parquet file with the columns of a table, or mapped to them",
+        example=_example_parquet,
+        fields=_FIELDS,
+    ),
+    Reader(
+        "json",
+        1,
+        (),
+        sniff_json,
+        read_json,
+        about="any JSON objects, in an array or one a line, with the columns of a table or mapped to them",
+        example='{"indicator":"bad.example","kind":"download","seen_at":"2026-06-01T12:00:00Z"}\n',
+        fields=_FIELDS,
+    ),
+    Reader(
+        "csv",
+        1,
+        (),
+        sniff_csv,
+        read_csv,
+        about="any delimited table with the columns of a table of mithra's, or mapped to them",
+        example="name,rrtype,rdata,first_seen\nwww.example.com,A,192.0.2.7,2026-06-01T12:00:00Z\n",
+        fields=_FIELDS,
+    ),
 ]

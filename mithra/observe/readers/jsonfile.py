@@ -1,27 +1,49 @@
 """JSON objects of a file, however they are laid out: one a line, in one array, or a single one.
 
-Lines are streamed. A document (an array or a single object, over any number of lines) has to be held in
-memory as a whole, so its size is limited.
+Lines are streamed, and so are the elements of an array. A single object has to be held in memory as a whole,
+so what it may hold is limited: a few bytes of JSON can become hundreds in memory.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
+
+import msgspec
 
 from mithra.errors import FormatError
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
-__all__ = ["JsonRecords", "first_record", "load", "loads", "records"]
+__all__ = [
+    "BOM",
+    "MAX_DOCUMENT_BYTES",
+    "JsonRecords",
+    "by_line",
+    "first_lines",
+    "first_record",
+    "first_records",
+    "load",
+    "loads",
+    "only",
+    "records",
+]
 
-MAX_DOCUMENT_BYTES = 1 << 28
+MAX_DOCUMENT_BYTES = 1 << 27
+MAX_MEMORY_BYTES = 300 << 20  # that the values of a document may take
+MAX_ELEMENT_CHARS = 1 << 22  # of an array
+CHUNK_BYTES = 1 << 20
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+_FILLED = re.compile(r"[^ \t\r\n]")
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+Parse = Callable[[bytes], Any]
 
 
 @dataclass
@@ -43,7 +65,7 @@ class JsonRecords:
 
 def first_record(sample: bytes) -> dict[str, Any] | None:
     """The first object of a file, from its first bytes; None where it is no JSON, or has none there."""
-    text = sample.removeprefix(_BOM).decode("utf-8", "replace").lstrip()
+    text = sample.removeprefix(BOM).decode("utf-8", "replace").lstrip()
     if text[:1] not in {"{", "["}:
         return None
     if text.startswith("["):
@@ -55,22 +77,48 @@ def first_record(sample: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def records(source: Source) -> Iterator[JsonRecords]:
+def first_records(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes; else the first of a document."""
+    found = False
+    for record in first_lines(sample):
+        found = True
+        yield record
+    first = None if found else first_record(sample)
+    if first is not None:
+        yield first
+
+
+def first_lines(sample: bytes) -> Iterator[dict[str, Any]]:
+    """The objects that stand whole in lines of a file's first bytes."""
+    for line in sample.removeprefix(BOM).splitlines():
+        if not line.lstrip().startswith(b"{"):
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        yield value
+
+
+def records(source: Source, parse: Parse | None = None) -> Iterator[JsonRecords]:
     """Objects in batches.
+
+    Args:
+        parse: makes an object of a line; default `loads`.
 
     Raises:
         FormatError: a document that is not JSON, or too large.
     """
-    document = None if _by_line(source.sample) else _document(source)
-    if document is None:
-        yield from _lines(source)
+    if source.sample.removeprefix(BOM).lstrip().startswith(b"["):
+        yield from _elements(source)
         return
-    values = document if isinstance(document, list) else [document]
-    for start in range(0, len(values), RECORDS_PER_BATCH):
-        batch = JsonRecords()
-        for number, value in enumerate(values[start : start + RECORDS_PER_BATCH], start + 1):
-            batch.add(number, value)
-        yield batch
+    document = None if by_line(source.sample) else _document(source)
+    if document is None:
+        yield from _lines(source, parse or loads)
+        return
+    batch = JsonRecords()
+    batch.add(1, document)
+    yield batch
 
 
 def loads(data: bytes) -> Any:
@@ -80,17 +128,36 @@ def loads(data: bytes) -> Any:
         ValueError: not JSON, or with half a surrogate pair, which is no character.
         RecursionError: nested too deep.
     """
-    value = json.loads(data.removeprefix(_BOM))
+    value = json.loads(data.removeprefix(BOM))
     if b"\\u" in data and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def only(shape: type) -> Parse:
+    """A parser that makes of an object only the keys of a TypedDict; much faster than all of it.
+
+    It raises what `loads` raises. An object of another shape is made whole, what lies under other keys is
+    checked for its syntax alone.
+    """
+    decode: Parse = msgspec.json.Decoder(shape).decode
+
+    def parse(data: bytes) -> Any:
+        try:
+            return decode(data.removeprefix(BOM))
+        except msgspec.ValidationError:
+            return loads(data)
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from error
+
+    return parse
 
 
 def load(source: Source) -> Any:
     """A whole JSON document.
 
     Raises:
-        FormatError: it is not JSON, or larger than 256 MiB.
+        FormatError: it is not JSON, larger than 128 MiB, or of more values than fit in 300 MiB.
     """
     with source.open() as stream:
         data = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -100,10 +167,113 @@ def load(source: Source) -> Any:
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
+    if _memory(data) > MAX_MEMORY_BYTES:
+        raise FormatError(
+            f"one JSON document of more values than fit in {MAX_MEMORY_BYTES >> 20} MiB",
+            file=source.path,
+            hint="Write it as JSON lines, one object a line",
+        )
     try:
         return loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+def _memory(data: bytes) -> int:
+    """About how many bytes the values of a document take in CPython at most, with the text itself."""
+    return 2 * len(data) + 240 * data.count(b"{") + 64 * (data.count(b"[") + data.count(b","))
+
+
+def _elements(source: Source) -> Iterator[JsonRecords]:
+    """Elements of an array, numbered from 1, in batches."""
+    batch = JsonRecords()
+    for number, (value, text) in enumerate(_values(source), 1):
+        if "\\u" in text and _HALF_PAIR.search(text.encode()) and not _is_text(value):
+            batch.rejects.add(number, "not_json", text)
+        else:
+            batch.add(number, value)
+        if len(batch.numbers) + len(batch.rejects.lines) >= RECORDS_PER_BATCH:
+            yield batch
+            batch = JsonRecords()
+    yield batch
+
+
+def _values(source: Source) -> Iterator[tuple[Any, str]]:
+    """Values of an array with their text."""
+    with source.open() as stream:
+        text = _Text(stream)
+        try:
+            text.step()  # over the opening bracket
+            mark = text.next()
+            while mark != "]":
+                value = text.value()
+                mark = text.next()
+                if mark not in {",", "]"}:
+                    raise ValueError(f"an array goes on with {mark!r}" if mark else "an array has no end")
+                yield value
+                if mark == ",":
+                    text.step()
+            text.step()
+            if more := text.next():
+                raise ValueError(f"after an array comes {more!r}")
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
+
+
+class _Text:
+    """The text of a stream, from a place that moves on; only what is needed of it is held."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._parse = json.JSONDecoder().raw_decode
+        self._text, self._at, self._ended = "", 0, False
+
+    def next(self) -> str:
+        """The next character that is no white space; empty at the end."""
+        while True:
+            found = _FILLED.search(self._text, self._at)
+            if found is not None:
+                self._at = found.start()
+                return found[0]
+            self._at = len(self._text)
+            if self._ended:
+                return ""
+            self._fill()
+
+    def step(self) -> None:
+        """Go over the next character."""
+        self.next()
+        self._at += 1
+
+    def value(self) -> tuple[Any, str]:
+        """The next value and its text. While it is not whole more is read, twice as much each time."""
+        self.next()
+        while True:
+            try:
+                value, end = self._parse(self._text, self._at)
+            except ValueError:
+                if self._ended or len(self._text) - self._at > MAX_ELEMENT_CHARS:
+                    raise
+                end = len(self._text)
+            if end < len(self._text) or self._ended:
+                text, self._at = self._text[self._at : end], end
+                return value, text
+            self._fill()  # it may go on
+
+    def _fill(self) -> None:
+        data = self._stream.read(max(CHUNK_BYTES, len(self._text) - self._at))
+        self._text, self._at = self._text[self._at :] + self._decode(data, not data), 0
+        self._ended = not data
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all of its characters are characters, not halves."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _document(source: Source) -> Any:
@@ -116,12 +286,12 @@ def _document(source: Source) -> Any:
         raise
 
 
-def _by_line(sample: bytes) -> bool:
-    """Most of the first lines are whole objects, and there are two lines at least."""
-    lines = [line for line in sample.removeprefix(_BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
+def by_line(sample: bytes) -> bool:
+    """The first line is a whole object, or most of the first are, and there are two at least."""
+    lines = [line for line in sample.removeprefix(BOM).splitlines()[:SNIFFED_LINES] if line.strip()]
     if len(lines) < 2 or lines[0].lstrip().startswith(b"["):
         return False
-    return sum(map(_is_object, lines)) > len(lines) / 2
+    return _is_object(lines[0]) or sum(map(_is_object, lines)) > len(lines) / 2
 
 
 def _is_object(line: bytes) -> bool:
@@ -131,7 +301,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _lines(source: Source) -> Iterator[JsonRecords]:
+def _lines(source: Source, parse: Parse) -> Iterator[JsonRecords]:
     for first, lines in source.lines():
         batch = JsonRecords()
         for number, line in enumerate(lines, first):
@@ -139,7 +309,7 @@ def _lines(source: Source) -> Iterator[JsonRecords]:
                 batch.rejects.add(number, "line_too_long", line)
             elif line.strip():
                 try:
-                    batch.add(number, loads(line))
+                    batch.add(number, parse(line))
                 except (ValueError, RecursionError):
                     batch.rejects.add(number, "not_json", line)
         yield batch

@@ -1,78 +1,66 @@
 """Passive DNS in the Common Output Format (draft-dulaunoy-dnsop-passive-dns-cof), one JSON object a line.
 
-DuckDB's JSON reader does the bulk, but it has no reject store: a line that is not JSON comes out as a row
-of nulls, a value of the wrong type as a null, without saying where. Speed and line numbers are both had so:
-the reader keeps the order and gives exactly one row for each line that is not blank. Whatever looks odd in
-a row (a null, an rdata of another shape, a name that is refused) only has its row number noted. If there
-are any, a second pass over the file counts lines up to those rows and reads them alone with Python's `json`,
-which either makes the record after all or says why not. A file without odd lines is read once.
+Whatever looks odd in a row of DuckDB's (a null, an rdata of another shape, a name that is refused) goes to
+the second pass, which either makes the record after all or says why not.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from mithra.errors import FormatError
-from mithra.observe.ahead import ahead
-from mithra.observe.engine import silence
-from mithra.observe.readers.jsonfile import loads
+from mithra.observe.readers import jsonfile
+from mithra.observe.readers.jsonlines import JsonLines, OddError, parsed, read_json
 from mithra.observe.records import resolutions
-from mithra.observe.source import (
-    MAX_LINE_BYTES,
-    Options,
-    Reader,
-    Rejects,
-    Rows,
-    Source,
-)
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 
-BATCH_ROWS = 1 << 17
-JSON_MEMORY = "1GB"
-JSON_THREADS = 1  # it reads a file in order with one anyway, and leaves the other core to the conversion
 FRAME_KEYS = {"cond", "obj"}
-ODD_LINES_PER_BATCH = 1 << 14
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
-log = logging.getLogger(__name__)
-
-# Our column: the keys that hold it, first come first served. `zone_` times are DNSDB's, from zone files.
+# Our column: the keys that hold it, first come first served. `zone_` times are those of zone files, `_ms`
+# are milliseconds.
 _KEYS = {
     "rrname": ("rrname",),
     "rrtype": ("rrtype",),
     "rdata": ("rdata", "rrdata"),
-    "first": ("time_first", "zone_time_first"),
-    "last": ("time_last", "zone_time_last"),
+    "first": ("time_first", "time_first_ms", "zone_time_first"),
+    "last": ("time_last", "time_last_ms", "zone_time_last"),
     "count": ("count",),
     "origin": ("origin",),
 }
 _NUMBERS = {"first", "last", "count"}
+_WHOLE = {"succeeded", "limited"}  # conditions that end an answer with all of it there
 
 
 @dataclass
 class _Seen:
-    """What the first pass leaves for the second."""
+    """What batches leave for the end of the file."""
 
-    rows: int = 0
-    odd: list[NDArray[np.int64]] = field(default_factory=list)  # row numbers, from 0
-    rest_odd: bool = False  # DuckDB gave up at `rows`: everything after it is for the second pass
+    lines: JsonLines
     last_frame: str | None = None
+    begun: int = 0  # DNSDB's answers in this file, and those with their closing frame
+    ended: int = 0
+
+    def frame(self, condition: object) -> None:
+        """Take note of a frame's condition."""
+        if isinstance(condition, str):
+            self.last_frame = condition
+            self.begun += condition == "begin"
+            self.ended += condition in _WHOLE
 
 
 def sniff_cof(sample: bytes) -> bool:
-    """JSON objects a line with rrname and rrtype, or DNSDB's frames."""
-    first = _first_object(sample)
+    """JSON objects a line (or in one array) with rrname and rrtype, or DNSDB's frames."""
+    first = _first_object(sample) or jsonfile.first_record(sample)
     if first is None:
         return False
     record = first.get("obj")
@@ -85,16 +73,18 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Resolutions of a COF file.
 
     Raises:
-        FormatError: gzip data cut short, or DNSDB's frames without the closing one.
+        FormatError: packed data cut short, or DNSDB's frames without the closing one.
     """
+    if _first_object(source.sample) is None and source.sample.lstrip(_BLANK).startswith(b"["):
+        yield from _array(source, options)
+        return
     framed = bool(FRAME_KEYS & (_first_object(source.sample) or {}).keys())
-    if source.gzipped:
-        source.verify()
-    seen = _Seen()
-    yield from _plain_rows(source, options, framed, seen)
-    if seen.odd or seen.rest_odd:
-        yield from _odd_rows(source, options, framed, seen)
-    if framed and seen.last_frame not in {"succeeded", "limited"}:
+    seen = _Seen(JsonLines(source, _query(source, framed)))
+    for row, batch in seen.lines.batches():
+        yield _kept(row, batch, source, options, seen)
+    for picked in seen.lines.odd() if seen.lines.has_odd else ():
+        yield from _exact(picked, source, options, framed, seen)
+    if framed and (seen.last_frame not in _WHOLE or seen.ended < seen.begun):
         raise FormatError(
             "the closing frame is missing, so the answer is not whole",
             value=seen.last_frame,
@@ -103,20 +93,31 @@ def read_cof(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         )
 
 
-READERS = [Reader("cof", 1, ("resolutions",), sniff_cof, read_cof)]
+READERS = [
+    Reader(
+        "cof",
+        2,
+        ("resolutions",),
+        sniff_cof,
+        read_cof,
+        about="passive DNS in the Common Output Format: JSON objects a line or in an array, DNSDB's frames",
+        example='{"rrname":"www.example.com.","rrtype":"A","rdata":["192.0.2.7"],"time_first":1767225600,'
+        '"time_last":1769817600,"count":12}\n',
+        fields=("rrname", "rrtype", "rdata", "time_first", "time_last", "count", "origin"),
+    )
+]
 
 
-def _plain_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows]:
-    con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
-    silence(con)
-    try:
-        for batch in ahead(con.sql(_query(source, framed)).to_arrow_reader(BATCH_ROWS)):
-            yield _kept(batch, source, options, seen)
-    except duckdb.Error as error:
-        log.info("%s: DuckDB stopped after row %d (%s); reading on in Python", source.name, seen.rows, error)
-        seen.rest_odd = True
-    finally:
-        con.close()
+def _array(source: Source, options: Options) -> Iterator[Rows | Rejects]:
+    """Records of one JSON array, as clients of CIRCL's server keep its answers."""
+    for batch in jsonfile.records(source):
+        lines = [
+            (n, json.dumps(value).encode(), None)
+            for n, value in zip(batch.numbers, batch.values, strict=True)
+        ]
+        yield from _exact(lines, source, options, False, None)
+        if batch.rejects.lines:
+            yield batch.rejects
 
 
 def _query(source: Source, framed: bool) -> str:
@@ -132,7 +133,7 @@ def _query(source: Source, framed: bool) -> str:
         fields["rdata"] = "VARCHAR[]"
     record = "obj." if framed else ""
     chosen = [
-        f"coalesce({', '.join(f'{record}{key}' for key in keys if key in fields)}) AS {column}"
+        f"coalesce({', '.join(record + key + _scale(key) for key in keys if key in fields)}) AS {column}"
         for column, keys in _KEYS.items()
         if any(key in fields for key in keys)
     ]
@@ -141,20 +142,20 @@ def _query(source: Source, framed: bool) -> str:
         structure = ", ".join(f"{key} {kind}" for key, kind in fields.items())
         columns = f"cond: 'VARCHAR', obj: 'STRUCT({structure})'"
         chosen.append("cond")
-    path = str(source.path).replace("'", "''")
-    packed = "gzip" if source.gzipped else "uncompressed"
-    return f"""SELECT {", ".join(chosen)} FROM read_json('{path}', format = 'newline_delimited',
-        compression = '{packed}', ignore_errors = true, columns = {{{columns}}})"""
+    return read_json(source, ", ".join(chosen), columns)
 
 
-def _kept(batch: pa.RecordBatch, source: Source, options: Options, seen: _Seen) -> Rows:
+def _scale(key: str) -> str:
+    """SQL that makes seconds of a time under this key."""
+    return " // 1000" if key.endswith("_ms") else ""
+
+
+def _kept(row: pa.Array, batch: pa.RecordBatch, source: Source, options: Options, seen: _Seen) -> Rows:
     """The plain rows of a batch; the odd ones are noted."""
-    start, seen.rows = seen.rows, seen.rows + batch.num_rows
-    row = pa.array(np.arange(start, seen.rows))
     frames = _frames(batch, seen)
     fine = _fine(batch)
     if not pc.all(fine).as_py():
-        _note(seen, row.filter(pc.and_not(pc.invert(fine), frames)))
+        seen.lines.note(row.filter(pc.and_not(pc.invert(fine), frames)))
         batch, row = batch.filter(fine), row.filter(fine)
     if pa.types.is_list(batch.schema.field("rdata").type):
         parents = pc.list_parent_indices(batch["rdata"])
@@ -164,7 +165,7 @@ def _kept(batch: pa.RecordBatch, source: Source, options: Options, seen: _Seen) 
     if reason.null_count < len(reason):
         # One bad value of an array sends the whole line to the second pass.
         bad = pc.is_in(row, value_set=pc.unique(row.filter(pc.is_valid(reason))))
-        _note(seen, pc.unique(row.filter(bad)))
+        seen.lines.note(pc.unique(row.filter(bad)))
         keep = pc.invert(bad)
         table, batch = table.filter(keep), batch.filter(keep)
     return Rows("resolutions", _with_source(table, batch, source, options))
@@ -187,15 +188,9 @@ def _frames(batch: pa.RecordBatch, seen: _Seen) -> pa.Array:
     """Rows that are DNSDB's frames (begin, ongoing, succeeded …) and no record."""
     if "cond" not in batch.schema.names:
         return pa.repeat(pa.scalar(False), batch.num_rows)
-    states = pc.drop_null(batch["cond"])
-    if len(states):
-        seen.last_frame = states[-1].as_py()
+    for condition in pc.drop_null(batch["cond"]).to_pylist():
+        seen.frame(condition)
     return pc.and_(pc.is_valid(batch["cond"]), pc.is_null(batch["rrname"]))
-
-
-def _note(seen: _Seen, rows: pa.Array) -> None:
-    if len(rows):
-        seen.odd.append(rows.to_numpy(zero_copy_only=False))
 
 
 def _resolutions(batch: pa.RecordBatch | pa.Table, options: Options) -> tuple[pa.Table, pa.Array]:
@@ -218,36 +213,19 @@ def _with_source(
     return table.append_column("source", pa.repeat(pa.scalar(stated), table.num_rows).dictionary_encode())
 
 
-def _odd_rows(source: Source, options: Options, framed: bool, seen: _Seen) -> Iterator[Rows | Rejects]:
-    """The second pass: the noted rows, by line, with Python's json."""
-    wanted = np.sort(np.concatenate(seen.odd)) if seen.odd else np.empty(0, dtype=np.int64)
-    picked = list[tuple[int, bytes]]()
-    row = 0
-    for first_line, lines in source.lines():
-        filled = np.flatnonzero([bool(line.strip()) for line in lines])
-        low, high = np.searchsorted(wanted, (row, row + len(filled)))
-        at = wanted[low:high] - row
-        if seen.rest_odd and row + len(filled) > seen.rows:
-            at = np.union1d(at, np.arange(max(seen.rows - row, 0), len(filled)))
-        picked += [(first_line + int(i), lines[i]) for i in filled[at]]
-        row += len(filled)
-        if len(picked) >= ODD_LINES_PER_BATCH:
-            yield from _exact(picked, source, options, framed, seen)
-            picked = []
-    if row != seen.rows and not seen.rest_odd:
-        raise FormatError(f"{row} lines but {seen.rows} records: line ends are mixed up", file=source.path)
-    yield from _exact(picked, source, options, framed, seen)
-
-
 def _exact(
-    picked: list[tuple[int, bytes]], source: Source, options: Options, framed: bool, seen: _Seen
+    picked: Sequence[tuple[int, bytes, str | None]],
+    source: Source,
+    options: Options,
+    framed: bool,
+    seen: _Seen | None,
 ) -> Iterator[Rows | Rejects]:
     rejects = Rejects()
     records = list[dict[str, Any]]()
-    for number, line in picked:
+    for number, line, _ in picked:
         try:
-            records += [{**record, "line": number, "raw": line} for record in _parsed(line, framed, seen)]
-        except _OddError as error:
+            records += [{**record, "line": number, "raw": line} for record in _records(line, framed, seen)]
+        except OddError as error:
             rejects.add(number, str(error), line)
     if records:
         batch = pa.RecordBatch.from_pylist(records, _EXACT)
@@ -262,37 +240,27 @@ def _exact(
         yield rejects
 
 
-class _OddError(Exception):
-    """Why a line makes no record."""
-
-
 _EXACT = pa.schema([(name, pa.int64() if name in _NUMBERS else pa.string()) for name in _KEYS])
 
 
-def _parsed(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
-    if len(line) > MAX_LINE_BYTES:
-        raise _OddError("line_too_long")
-    try:
-        record = loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _OddError("not_json") from error
-    if not isinstance(record, dict):
-        raise _OddError("not_an_object")
-    if framed:
-        seen.last_frame = record.get("cond", seen.last_frame)
-        record = record.get("obj")
-        if record is None:
+def _records(line: bytes, framed: bool, seen: _Seen | None) -> list[dict[str, Any]]:
+    record = parsed(line)
+    if framed and seen is not None:
+        seen.frame(record.get("cond"))
+        inner = record.get("obj")
+        if inner is None:
             return []
-        if not isinstance(record, dict):
-            raise _OddError("not_an_object")
+        if not isinstance(inner, dict):
+            raise OddError("not_an_object")
+        record = inner
     found = {column: _value(record, keys) for column, keys in _KEYS.items()}
     for column in ("rrname", "rrtype", "rdata"):
         if found[column] is None or found[column] == []:
-            raise _OddError(f"no_{column}")
+            raise OddError(f"no_{column}")
     times = {column: _seconds(found[column]) for column in ("first", "last")}
     values = found["rdata"] if isinstance(found["rdata"], list) else [found["rdata"]]
     if not all(isinstance(value, str) for value in values):
-        raise _OddError("bad_rdata")
+        raise OddError("bad_rdata")
     text = {key: str(found[key]) for key in ("rrname", "rrtype")}
     origin = found["origin"] if isinstance(found["origin"], str) else None
     return [
@@ -302,7 +270,13 @@ def _parsed(line: bytes, framed: bool, seen: _Seen) -> list[dict[str, Any]]:
 
 
 def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((record[key] for key in keys if record.get(key) is not None), None)
+    key = next((key for key in keys if record.get(key) is not None), None)
+    if key is None or not key.endswith("_ms"):
+        return None if key is None else record[key]
+    try:
+        return float(record[key]) / 1000
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OddError("bad_date") from error
 
 
 def _seconds(value: Any) -> int | None:
@@ -315,9 +289,9 @@ def _seconds(value: Any) -> int | None:
         try:
             seconds = int(datetime.fromisoformat(value).timestamp())
         except (ValueError, TypeError, OverflowError) as error:
-            raise _OddError("bad_date") from error
+            raise OddError("bad_date") from error
     if not -(1 << 62) < seconds < 1 << 62:
-        raise _OddError("bad_date")
+        raise OddError("bad_date")
     return seconds
 
 

@@ -258,4 +258,15 @@ def _batch(
         yield records.rejects
 
 
-READERS = [Reader("zone", 1, ("resolutions",), sniff_zone, read_zone)]
+READERS = [
+    Reader(
+        "zone",
+        1,
+        ("resolutions",),
+        sniff_zone,
+        read_zone,
+        about="zone files in master format (RFC 1035): every record was seen on the zone's day",
+        example="; Exported: 2026-08-22 07:39:20\n$ORIGIN example.\nwww 3600 IN A 192.0.2.7\n",
+        fields=("owner", "TTL", "type", "rdata", "Exported: comment"),
+    )
+]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -183,8 +187,56 @@ def test_dnsdb_answer_that_is_not_whole_is_refused(read, ending):
         read(lines({"cond": "begin"}, {"obj": PLAIN}, *ending))
 
 
-def test_gzip(read, packed):
-    assert read(packed(lines(PLAIN))).column("resolutions", "name") == ["www.example.com"]
+def zstd(data: bytes) -> bytes:
+    return pa.compress(data, "zstd", asbytes=True)
+
+
+PACKERS = [gzip.compress, zstd, bz2.compress, lzma.compress]
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+def test_packed(read, pack):
+    other = {**PLAIN, "rrname": "b.example"}
+    got = read(pack(lines(PLAIN).encode()) + pack(lines("bad", other).encode()))
+    assert sorted(got.column("resolutions", "name")) == ["b.example", "www.example.com"]
+    assert got.rejects == [(2, "not_json")]
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+def test_packed_data_cut_short_is_refused(read, pack):
+    data = pack(lines(*({**PLAIN, "rrname": f"host{i * 7919}.example"} for i in range(5000))).encode())
+    for cut in (len(data) // 2, -1):
+        with pytest.raises(FormatError, match="cut short or damaged"):
+            read(data[:cut], "cof")
+
+
+def test_milliseconds(read):
+    times = {"time_first_ms": 1_600_000_123, "time_last_ms": 1_700_000_000}
+    bare = {key: value for key, value in PLAIN.items() if not key.startswith("time")}
+    texts = {key: str(value) for key, value in times.items()}
+    got = read(lines({**bare, **times}, {**bare, **texts, "rrtype": 1}, {**bare, "time_first_ms": "x"}))
+    assert got.column("resolutions", "first_seen") == [datetime.fromtimestamp(1_600_000, UTC)] * 2
+    assert got.column("resolutions", "last_seen") == [datetime.fromtimestamp(1_700_000, UTC)] * 2
+    assert got.rejects == [(3, "bad_date")]
+    assert read(lines({**PLAIN, **times, "time_first": 1})).column("resolutions", "first_seen") == [
+        datetime.fromtimestamp(1, UTC)
+    ]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_array(read, indent):
+    other = {**PLAIN, "rrname": "b.example", "rdata": ["192.0.2.1", "bad"]}
+    got = read(json.dumps([PLAIN, other, 5], indent=indent))
+    assert got.reader == "cof"
+    assert got.column("resolutions", "name") == ["www.example.com", "b.example"]
+    assert got.rejects == [(2, "bad_ipv4"), (3, "not_an_object")]
+
+
+def test_of_several_dnsdb_answers_each_must_be_whole(read):
+    whole = [{"cond": "begin"}, {"obj": PLAIN}, {"cond": "limited", "msg": "Result limit reached"}]
+    assert len(read(lines(*whole, *whole)).tables["resolutions"]) == 2
+    with pytest.raises(FormatError, match="closing frame"):
+        read(lines(*whole[:2], *whole))
 
 
 def test_gzip_cut_short_is_refused(read, packed):

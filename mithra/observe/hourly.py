@@ -1,0 +1,167 @@
+"""What records of sensors say, as rows of tables: repeats within an hour are one row with a count.
+
+A sensor logs the same answer many thousand times. Facts of a batch that agree in everything but the minute
+become one row; one that spans batches comes in several, whose counts add up. Names are examined after that,
+once each.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.names import canonicalize
+from mithra.observe.certs import NOTHING, certificates
+from mithra.observe.records import client_hash, date_reason, first_reason, resolutions, seconds_to_time
+from mithra.observe.source import Options, Rows, Source
+
+__all__ = ["EXCERPT_BYTES", "Facts", "tabulate", "tell", "without_persons"]
+
+SECONDS_PER_HOUR = 3600
+EXCERPT_BYTES = 1000
+
+log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|(?<![0-9A-Za-z:])[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_PERSON = re.compile(
+    rb"\b(CN|SN|GN|givenName|surname|emailAddress|E|UID|serialNumber|unstructuredName)=[^,/\t\"]*|[^\s,=\"]+@[^\s,\"]+"
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What some records say, for one table.
+
+    Attributes:
+        table: resolutions (name, rrtype, rdata, ttl), queries (name, client) or certificates (fingerprint,
+            names, subject, issuer, serial, not_before, not_after).
+        record: the record that each fact comes from, as its place in the batch.
+        seconds: when it was seen, int64 epoch seconds.
+        columns: as the source spells them.
+    """
+
+    table: str
+    record: NDArray[np.int64]
+    seconds: pa.Array
+    columns: dict[str, pa.Array]
+
+
+def tabulate(
+    facts: list[Facts], records: int, source: str, options: Options, left_out: Counter[str]
+) -> tuple[list[Rows], pa.Array]:
+    """Rows of the facts, and for each record the first reason for which one of its facts is refused.
+
+    Args:
+        records: how many the facts come from.
+        left_out: counts certificates that name no host.
+    """
+    rows, reasons = list[Rows](), np.full(records, None, dtype=object)
+    for fact in facts:
+        if not len(fact.record):
+            continue
+        table, reason, group = _TABLES[fact.table](fact, options)
+        said = pa.repeat(pa.scalar(options.source or source), table.num_rows).dictionary_encode()
+        rows.append(Rows(fact.table, table.append_column("source", said).filter(pc.is_null(reason))))
+        if reason.null_count < len(reason):
+            words = np.array(reason.to_pylist(), dtype=object)
+            left_out["certificates without a host"] += int((words == NOTHING)[group].sum())
+            refused = np.array([bool(word) for word in words])
+            bad = np.flatnonzero(refused[group])[::-1]  # of several reasons the first is to stay
+            bad = bad[[reasons[record] is None for record in fact.record[bad]]]
+            reasons[fact.record[bad]] = words[group[bad]]
+    return rows, pa.array(reasons, pa.string())
+
+
+def tell(source: Source, left_out: Counter[str]) -> None:
+    """Log what a file holds that no table takes."""
+    counted = ", ".join(f"{number} {what}" for what, number in sorted(left_out.items()) if number)
+    if counted:
+        log.info("%s: left out %s", source.name, counted)
+
+
+def without_persons(line: bytes) -> str:
+    """A line's beginning as rejects may show it: without clients' addresses and subjects' names."""
+    shown = _PERSON.sub(rb"<name>", _ADDRESS.sub(b"<address>", line[:EXCERPT_BYTES]))
+    return shown.decode("utf-8", "replace")
+
+
+def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
+    name, client, hour = fact.columns["name"], fact.columns["client"], _hours(fact.seconds)
+    group, first = _groups([name, client, hour])
+    names, hours = canonicalize(name.take(first)), hour.take(first)
+    clients = client.take(first).dictionary_encode()
+    key = options.client_key()
+    hashed = pa.array([client_hash(address, key) for address in clients.dictionary.to_pylist()], pa.string())
+    table = pa.table(
+        {
+            "name": names.names,
+            "client": hashed.take(clients.indices),
+            "hour": seconds_to_time(hours, options.now_seconds),
+            "count": pa.array(np.bincount(group)),
+        }
+    )
+    nobody = pc.if_else(pc.is_null(table["client"].combine_chunks()), "no_client", None)
+    reason = first_reason([names.reason, date_reason(hours, options.now_seconds), nobody.cast(pa.string())])
+    return table, reason, group
+
+
+def _resolutions(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
+    keys = [fact.columns[key] for key in ("name", "rrtype", "rdata")]
+    group, first = _groups([*keys, _hours(fact.seconds)])
+    spans = pa.table({"group": group, "seconds": fact.seconds, "ttl": fact.columns["ttl"]})
+    spans = spans.group_by("group", use_threads=False).aggregate(
+        [("seconds", "min"), ("seconds", "max"), ("group", "count"), ("ttl", "max")]
+    )
+    earliest, latest = (spans[f"seconds_{end}"].combine_chunks() for end in ("min", "max"))
+    name, rrtype, rdata = (key.take(first) for key in keys)
+    table, reason = resolutions(name, rrtype, rdata, earliest, latest, now=options.now_seconds)
+    table = table.append_column("count", spans["group_count"])
+    table = table.append_column("captured_at", table["last_seen"]).append_column("ttl", spans["ttl_max"])
+    return table, reason, group
+
+
+def _certificates(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
+    columns = fact.columns
+    names = pc.binary_join(columns["names"], "\n")
+    keys = [columns["fingerprint"], columns["serial"], columns["issuer"], columns["subject"], names]
+    group, first = _groups([*keys, _hours(fact.seconds)])
+    spans = pa.table({"group": group, "seconds": fact.seconds})
+    spans = spans.group_by("group", use_threads=False).aggregate([("seconds", "min")])
+    given = {key: column.take(first) for key, column in columns.items()}
+    seen = spans["seconds_min"].combine_chunks()
+    table, reason = certificates(**given, seen_at=seen, now=options.now_seconds)
+    return table, reason, group
+
+
+_TABLES: dict[str, Callable[[Facts, Options], tuple[pa.Table, pa.Array, NDArray[np.int64]]]] = {
+    "queries": _queries,
+    "resolutions": _resolutions,
+    "certificates": _certificates,
+}
+
+
+def _hours(seconds: pa.Array) -> pa.Array:
+    return pc.multiply(pc.divide(seconds, SECONDS_PER_HOUR), SECONDS_PER_HOUR)
+
+
+def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:
+    """The group of each row, numbered as they appear, and each group's first row."""
+    codes: NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        # Both factors are below the number of rows, so their product fits.
+        words = column.dictionary_encode(null_encoding="encode")
+        words = words.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        both = pa.array(codes * (int(words.max(initial=0)) + 1) + words).dictionary_encode()
+        codes = both.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    first = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return codes, pa.array(first)

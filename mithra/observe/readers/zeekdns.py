@@ -1,0 +1,167 @@
+"""Zeek's lists of DNS answers, paired with owner and type.
+
+Zeek logs the answer section as a list of data without types or owners. Records are made only where the list
+leaves no doubt:
+
+- An address is an A or AAAA by its form, `TXT …` a TXT. When the query was for a type whose data is no bare
+  name (A, AAAA, CNAME, TXT …), every bare name is a CNAME: the first of the query, each next one of the one
+  before; addresses and texts belong to the end of that chain. A name behind an address is doubtful.
+- When it was for NS, MX or PTR, bare names are of that type; all must have one TTL, as an RRset has (RFC
+  2181, 5.2), else a CNAME stands among them. A lone CNAME whose target has no such record looks the same.
+- For other types (SRV, SOA, ANY …) Zeek drops data or leaves types open: only addresses of a list without
+  names are used.
+
+Only NOERROR answers of class IN count.
+"""
+
+from __future__ import annotations
+
+import re
+
+import dns.rdatatype
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mithra.observe.convert import to_numbers
+from mithra.observe.hourly import Facts
+
+__all__ = ["offsets", "resolved"]
+
+NAME_TYPES = ("NS", "MX", "PTR")
+# Their data is a name, or Zeek cuts it down to one: a bare name may be that or a CNAME.
+OPEN_TYPES = ("*", "ANY", "AFSDB", "SRV", "SOA", "KX", "MB", "MD", "MF", "MG", "MR", "NSEC", "RP", "RT")
+
+KINDS = pa.array([None, "A", "AAAA", "TXT", "CNAME"])
+IPV4, IPV6, TEXT, NAME = 1, 2, 3, 4
+DNSSEC_TYPES = {"NSEC", "NSEC3", "NSEC3PARAM"}  # all that Zeek logs of such an answer, or its beginning
+
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
+_TXT_PREFIX = r"(?:^| )(?:TXT|SPF) [0-9]+ "  # before each string of a TXT: its length
+
+
+def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tuple[Facts, pa.Array]:
+    """Resolutions of the chosen records, and a reason for those whose answers leave doubt.
+
+    Args:
+        batch: with query, qclass, qtype, qtype_name, rcode, rcode_name, answers and ttls.
+        seconds: epoch seconds of each record.
+    """
+    good = pc.or_kleene(pc.equal(pc.utf8_upper(batch["rcode_name"]), "NOERROR"), pc.equal(batch["rcode"], 0))
+    internet = pc.equal(pc.fill_null(batch["qclass"], 1), 1)
+    used = pc.and_(pc.fill_null(pc.and_kleene(good, internet), False), pc.is_valid(batch["query"]))
+    used = pc.and_(pc.and_(used, pc.is_valid(batch["answers"])), chosen)
+    record = np.flatnonzero(used)
+    part = batch.select(["query", "qtype", "qtype_name", "answers", "ttls"]).filter(used)
+    lists = part["answers"]
+    row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    values = pc.list_flatten(lists)
+    start = np.searchsorted(row, np.arange(part.num_rows))[
+        row
+    ]  # where the answers of each one's record begin
+    kind = _kinds(values)
+    asked = _asked(part)
+    named, open_ = (
+        pc.is_in(asked, value_set=pa.array(types)).to_numpy(zero_copy_only=False)[row]
+        for types in (NAME_TYPES, OPEN_TYPES)
+    )
+    is_name = kind == NAME
+    typed = kind > 0
+    ttl = _ttls(part["ttls"], row, start)
+
+    chain = _before(is_name, row, start)  # the name before each answer in its record, or -1
+    bare = np.bincount(row[is_name], minlength=part.num_rows)[row] > 0
+    behind = is_name & ~named & ~open_ & (_before(typed & ~is_name, row, start) >= 0)
+    doubtful = np.zeros(part.num_rows, dtype=bool)
+    doubtful[row[behind]] = True
+    doubtful |= _several_ttls(ttl, row, named & is_name, part.num_rows)
+    keep = typed & ~doubtful[row] & ~(open_ & bare) & ~(named & ~is_name)
+
+    queries = part["query"].take(pa.array(row))
+    of_query = (chain < 0) | named
+    owner = pc.if_else(pa.array(of_query), queries, values.take(pa.array(np.maximum(chain, 0))))
+    types = pc.if_else(pa.array(named), asked.take(pa.array(row)), KINDS.take(pa.array(kind)))
+    texts = pa.array(kind == TEXT)
+    data = (
+        pc.if_else(texts, pc.replace_substring_regex(values, _TXT_PREFIX, ""), values)
+        if pc.any(texts).as_py()
+        else values
+    )
+    kept = pa.array(np.flatnonzero(keep))
+    columns = {"name": owner, "rrtype": types, "rdata": data, "ttl": ttl}
+    from_record = record[row[keep]]
+    facts = Facts(
+        "resolutions",
+        from_record,
+        seconds.take(pa.array(from_record)),
+        {name: column.take(kept) for name, column in columns.items()},
+    )
+    reasons = np.full(batch.num_rows, None, dtype=object)
+    reasons[record[doubtful]] = "ambiguous_answers"
+    return facts, pa.array(reasons, pa.string())
+
+
+def _kinds(values: pa.Array) -> NDArray[np.int64]:
+    """What each answer is by its form, as its place in KINDS; the first is one that is not read."""
+    words = values.dictionary_encode()
+    kinds = np.array([*map(_kind, words.dictionary.to_pylist()), 0])
+    each: NDArray[np.int64] = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return each
+
+
+def _kind(word: str) -> int:
+    if _IPV4.fullmatch(word):
+        return IPV4
+    if _IPV6.fullmatch(word):
+        return IPV6
+    if word.startswith(("TXT ", "SPF ")):
+        return TEXT
+    return 0 if not word or word.startswith("<") or " " in word or word in DNSSEC_TYPES else NAME
+
+
+def _asked(part: pa.RecordBatch) -> pa.Array:
+    """The type that was asked for."""
+    numbers = part["qtype"].dictionary_encode()
+    names = [_type_name(number) for number in numbers.dictionary.to_pylist()]
+    by_number = pa.array(names, pa.string()).take(numbers.indices)
+    return pc.fill_null(pc.coalesce(pc.utf8_upper(part["qtype_name"]), by_number), "*")
+
+
+def _type_name(number: int) -> str | None:
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(number)) if 0 <= number < 1 << 16 else None
+
+
+def _before(chosen: NDArray[np.bool_], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of the last chosen answer before each one in its record, or -1."""
+    last = np.maximum.accumulate(np.where(chosen, np.arange(len(row)), -1)) if len(row) else row
+    before = np.concatenate([[-1], last[:-1]])[: len(row)]
+    inside: NDArray[np.int64] = np.where(before >= start, before, -1)
+    return inside
+
+
+def _ttls(lists: pa.Array, row: NDArray[np.int64], start: NDArray[np.int64]) -> pa.Array:
+    """The TTL of each answer in whole seconds, null where the lists differ in length."""
+    ends = offsets(lists).to_numpy()
+    lengths = np.diff(ends)[row]
+    same = lengths == np.bincount(row, minlength=len(lists))[row]
+    at = pa.array(np.where(same, ends[:-1][row] + np.arange(len(row)) - start, 0), mask=~same)
+    return to_numbers(pc.floor(pc.list_flatten(lists).take(at)))
+
+
+def _several_ttls(
+    ttl: pa.Array, row: NDArray[np.int64], names: NDArray[np.bool_], records: int
+) -> NDArray[np.bool_]:
+    """Records whose names differ in their TTL."""
+    values = ttl.fill_null(-1).to_numpy(zero_copy_only=False)
+    low, high = np.full(records, 1 << 62), np.full(records, -1)
+    np.minimum.at(low, row[names], values[names])
+    np.maximum.at(high, row[names], values[names])
+    return high > low
+
+
+def offsets(lists: pa.Array) -> pa.Array:
+    """Where each list begins in the flattened values (a null list takes no place there)."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
