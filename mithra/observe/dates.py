@@ -9,9 +9,10 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["header_date", "parse_date"]
+__all__ = ["Dates", "header_date", "parse_date"]
 
 MAX_DATE_CHARS = 64
+MAX_KNOWN_DATES = 1 << 16
 
 _FORMATS = (
     "%a %b %d %H:%M:%S %Y",  # ctime: Thu Mar 20 18:49:08 2025, its zone taken out before
@@ -61,6 +62,21 @@ def parse_date(text: str) -> int | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None
+
+
+class Dates:
+    """Dates by their text: feeds repeat them by the thousand."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int | None] = {}
+
+    def of(self, text: str) -> int | None:
+        """What `parse_date` makes of it."""
+        if text not in self._known:
+            if len(self._known) >= MAX_KNOWN_DATES:
+                self._known.clear()
+            self._known[text] = parse_date(text)
+        return self._known[text]
 
 
 def header_date(sample: bytes) -> int | None:

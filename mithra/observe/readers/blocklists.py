@@ -76,8 +76,9 @@ def sniff_dnsmasq(sample: bytes) -> bool:
 
 
 def sniff_unbound(sample: bytes) -> bool:
-    """Most lines are `local-zone:` or `local-data:`."""
-    return _share(sample, b"#", lambda line: line.lower().startswith((b"local-zone:", b"local-data:"))) > 0.5
+    """Most lines are `local-zone:` or `local-data:`, besides the clause that they stand in."""
+    text = sample.lower().replace(b"\nserver:", b"\n#").removeprefix(b"server:")
+    return _share(text, b"#", lambda line: line.startswith((b"local-zone:", b"local-data:"))) > 0.5
 
 
 def sniff_plain(sample: bytes) -> bool:

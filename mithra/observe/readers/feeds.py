@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from mithra.errors import FormatError
-from mithra.observe.dates import parse_date
+from mithra.observe.dates import Dates, parse_date
 from mithra.observe.readers import csvfile, jsonfile, jsonstream
 from mithra.observe.readers.labels import COMPROMISED, Listed, date_of_file, joined, label_rows
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
@@ -93,7 +93,7 @@ def read_feed(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             file=source.path,
             hint="Say which does with --map name=THEIRS --table labels",
         )
-    file_date, seconds = date_of_file(source, options), _Dates()
+    file_date, seconds = date_of_file(source, options), Dates()
     for batch in csvfile.rows(source, found, width=1 + max(places.values())):
         cells = {word: [row[place] for row in batch.cells] for word, place in places.items()}
         listed = _listed(batch.numbers, batch.raw, cells, batch.rejects, seconds)
@@ -109,7 +109,7 @@ def sniff_feed_json(sample: bytes) -> bool:
 
 def read_feed_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Labels of JSON objects."""
-    file_date, seconds = date_of_file(source, options), _Dates()
+    file_date, seconds = date_of_file(source, options), Dates()
     single = jsonfile.first_record(source.sample)
     lone = (
         single is not None and _is_record(single) and source.sample.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
@@ -125,26 +125,12 @@ def read_feed_json(source: Source, options: Options) -> Iterator[Rows | Rejects]
         yield from label_rows(listed, source, options, date=file_date)
 
 
-class _Dates:
-    """Dates by text: feeds repeat them by the thousand."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, int | None] = {}
-
-    def of(self, text: str) -> int | None:
-        if text not in self._known:
-            if len(self._known) > 1 << 16:
-                self._known.clear()
-            self._known[text] = parse_date(text)
-        return self._known[text]
-
-
 def _listed(
     lines: list[int],
     records: Iterable[object],
     cells: dict[str, list[str]],
     rejects: Rejects,
-    seconds: _Dates,
+    seconds: Dates,
 ) -> Listed:
     """What the columns, by what they are, say of their hosts."""
     listed = Listed(lines, cells["host"], list(records), urls=True, rejects=rejects)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +23,6 @@ from mithra.observe.source import Options, Rejects, Rows, Source
 
 __all__ = ["COMPROMISED", "LOCAL_NAMES", "Listed", "date_of_file", "host_of_url", "joined", "label_rows"]
 
-T = TypeVar("T")
 COMPROMISED = "compromised"  # word in the category of a host that is somebody's site, broken into
 
 LOCAL_NAMES = {
@@ -59,6 +58,7 @@ class Listed:
     confidences: list[float | None] | None = None  # 0 to 1
     sources: list[str | None] | None = None
     rejects: Rejects = field(default_factory=Rejects)
+    _said: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(self, line: int, host: str, record: object) -> None:
         """A host of a format without dates."""
@@ -80,11 +80,13 @@ class Listed:
     ) -> None:
         """A host with what its record says of it."""
         self.add(line, host, record)
-        self.dates = _appended(self.dates, date)
-        self.ends = _appended(self.ends, end)
-        self.categories = _appended(self.categories, category)
-        self.confidences = _appended(self.confidences, confidence)
-        self.sources = _appended(self.sources, source)
+        self._said.append((date, end, category, confidence, source))
+
+    def columns(self) -> None:
+        """Put what the records said, one by one, into the columns."""
+        if self._said:
+            columns = [list(column) for column in zip(*self._said, strict=True)]
+            self.dates, self.ends, self.categories, self.confidences, self.sources = columns
 
     def drop(self, reason: str, dropped: list[bool]) -> None:
         """Refuse those of the hosts for which `dropped` says so."""
@@ -124,6 +126,7 @@ def label_rows(
     Raises:
         InputError: the format has no dates, and neither the file nor the caller states one.
     """
+    listed.columns()
     if listed.hosts and listed.dates is None and date is None:
         raise InputError(
             "neither the records nor the head of this file say since when it has been known",
@@ -186,12 +189,6 @@ def joined(words: Iterable[object]) -> str | None:
 _SCHEME_RE, _BARE_RE = re.compile(_SCHEME), re.compile(_BARE)
 _LATEST = 253_402_300_799  # the end of the year 9999
 _NULL = pa.scalar(None, pa.string())
-
-
-def _appended(column: list[T] | None, value: T) -> list[T]:
-    column = [] if column is None else column
-    column.append(value)
-    return column
 
 
 def _repeated(value: str | None, rows: int) -> pa.Array:

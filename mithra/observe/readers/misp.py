@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 from mithra.errors import FormatError
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile, jsonstream
+from mithra.observe.readers.jsonfile import JsonRecords
 from mithra.observe.readers.labels import Listed, date_of_file, joined, label_rows
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
@@ -56,44 +57,104 @@ def read_misp(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             event = item.get("Event", item) if isinstance(item, dict) else None
             if not isinstance(event, dict) or not {"Attribute", "Object", "info"} & event.keys():
                 raise FormatError("an event needs attributes", file=source.path)
+            said = _said(event)
             for attribute in _attributes(event):
                 number += 1
-                _attribute(listed, number, attribute, event)
+                _attribute(listed, number, attribute, said)
         yield from label_rows(listed, source, options, date=file_date)
 
 
-def _documents(source: Source) -> Iterator[jsonfile.JsonRecords]:
+def _documents(source: Source) -> Iterator[JsonRecords]:
     """Events as they are wrapped; an event by itself is read whole, as its attributes stand in arrays too."""
-    if _WRAPPED.match(source.sample.removeprefix(b"\xef\xbb\xbf")):
+    shaped = jsonstream.shaped(source, _File)
+    if shaped is not None:
+        yield from jsonstream.batches([shaped])
+    elif _WRAPPED.match(source.sample.removeprefix(b"\xef\xbb\xbf")):
         yield from jsonstream.objects(source)
-        return
-    batch = jsonfile.JsonRecords()
-    batch.add(1, jsonfile.load(source))
-    yield batch
+    else:
+        batch = JsonRecords()
+        batch.add(1, jsonfile.load(source))
+        yield batch
+
+
+class _Attribute(TypedDict, total=False):
+    """What is read of an attribute."""
+
+    type: Any
+    value: Any
+    to_ids: Any
+    timestamp: Any
+    deleted: Any
+    warnings: Any
+    Tag: Any
+    Sighting: Any
+    Event: Any
+
+
+class _Object(TypedDict, total=False):
+    deleted: Any
+    Attribute: list[_Attribute]
+
+
+class _Event(TypedDict, total=False):
+    info: Any
+    timestamp: Any
+    Orgc: Any
+    Tag: Any
+    Attribute: list[_Attribute]
+    Object: list[_Object]
+
+
+class _File(TypedDict):
+    Event: _Event
+
+
+class _Said(NamedTuple):
+    """What an event says of its attributes."""
+
+    date: int | None
+    category: str | None
+    source: str | None
+
+
+def _said(event: dict[str, Any]) -> _Said:
+    orgc = event.get("Orgc")
+    return _Said(
+        _date(event.get("timestamp")),
+        joined(_tags(event, plain=False)),
+        str(orgc["name"]) if isinstance(orgc, dict) and orgc.get("name") else None,
+    )
 
 
 def _attributes(event: dict[str, Any]) -> Iterator[Any]:
     yield from _list(event.get("Attribute"))
     for item in _list(event.get("Object")):
-        if isinstance(item, dict) and not _is_true(item.get("deleted")):
+        if not isinstance(item, dict):
+            yield item
+        elif _is_true(item.get("deleted")):
+            yield from (
+                {**each, "deleted": True} for each in _list(item.get("Attribute")) if isinstance(each, dict)
+            )
+        else:
             yield from _list(item.get("Attribute"))
 
 
-def _attribute(listed: Listed, number: int, attribute: Any, event: dict[str, Any]) -> None:
+def _attribute(listed: Listed, number: int, attribute: Any, said: _Said) -> None:
     reason = _refusal(attribute)
     if reason is not None:
         listed.refuse(number, reason, attribute)
         return
-    owner = attribute.get("Event") if isinstance(attribute.get("Event"), dict) else event
-    orgc = owner.get("Orgc")
+    if isinstance(attribute.get("Event"), dict):
+        said = _said(attribute["Event"])
+    sightings = attribute.get("Sighting")
     listed.add_dated(
         number,
-        str(attribute["value"]).split("|", 1)[0],
+        str(attribute["value"]).partition("|")[0],
         attribute,
-        date=_date(attribute.get("timestamp")) or _date(owner.get("timestamp")),
-        end=min(filter(None, map(_end, _list(attribute.get("Sighting")))), default=None),
-        category=joined(_tags(attribute, plain=True)) or joined(_tags(owner, plain=False)),
-        source=str(orgc["name"]) if isinstance(orgc, dict) and orgc.get("name") else None,
+        date=_date(attribute.get("timestamp")) or said.date,
+        end=min(filter(None, map(_end, _list(sightings))), default=None) if sightings else None,
+        category=joined(_tags(attribute, plain=True)) or said.category,
+        source=said.source,
     )
 
 
@@ -117,6 +178,8 @@ def _refusal(attribute: Any) -> str | None:
 
 def _tags(owner: dict[str, Any], *, plain: bool) -> list[str]:
     """Names of tags that say what something is about; those without a namespace only if `plain`."""
+    if not owner.get("Tag"):
+        return []
     names = [
         str(tag.get("name") or "") if isinstance(tag, dict) else str(tag) for tag in _list(owner.get("Tag"))
     ]

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
-from mithra.observe.dates import parse_date
+from mithra.observe.dates import Dates
 from mithra.observe.readers import jsonstream
+from mithra.observe.readers.jsonfile import JsonRecords
 from mithra.observe.readers.labels import COMPROMISED, Listed, date_of_file, joined, label_rows
 from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
@@ -23,6 +24,7 @@ __all__ = ["READERS", "hosts_of_pattern"]
 
 NOT_MALICIOUS = {"benign", "anomalous-activity", "anonymization", "unknown"}  # indicator-type-ov
 MISP = "misp:"  # labels in which MISP writes down its own fields
+MAX_KINDS = 1 << 16
 MALICIOUS = "malicious-activity"
 RESOLVES = "domain-name:resolves_to_refs"  # the same name and what it led to: AND joins both
 HOST_PATHS = {"domain-name:value", "url:value"}
@@ -44,6 +46,7 @@ _LETTERS = {
     "path": "p", "AND": "a", "string": "v", "literal": "v", "OR": "o", "IN": "i", "=": "e", "==": "e",
     "(": "(", ")": ")", "[": "[", "]": "]", ",": ",",
 }  # fmt: skip
+_SIMPLE = re.compile(r"\s*\[\s*(?:domain-name|url):value\s*=\s*'([^'\\]*)'\s*\]\s*")
 _COMPARISON = re.compile(r"pev|pi\(v(?:,v)*\)")
 _ADDRESSES = re.compile(r"rev|ri\(v(?:,v)*\)")
 _ALTERNATIVES = re.compile(r"\(c\)|c(?:oc)+|car|rac")
@@ -55,20 +58,44 @@ def sniff_stix(sample: bytes) -> bool:
     return sample.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["} and bool(_MARK.search(sample))
 
 
+class _Object(TypedDict, total=False):
+    """What is read of an object."""
+
+    type: Any
+    id: Any
+    name: Any
+    value: Any
+    created: Any
+    modified: Any
+    valid_from: Any
+    valid_until: Any
+    revoked: Any
+    confidence: Any
+    indicator_types: Any
+    labels: Any
+    created_by_ref: Any
+    pattern: Any
+    pattern_type: Any
+
+
+class _Bundle(TypedDict):
+    objects: list[_Object]
+
+
 def read_stix(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Labels of a bundle's indicators. Other kinds of objects say nothing about names and are passed over."""
     file_date = date_of_file(source, options)
-    authors = {
-        value["id"]: str(value["name"])
-        for batch in jsonstream.objects(source)
-        for value in batch.values
-        if value.get("type") == "identity" and isinstance(value.get("id"), str) and value.get("name")
-    }
-    for batch in jsonstream.objects(source):
+    bundle = jsonstream.shaped(source, _Bundle)
+
+    def batches() -> Iterator[JsonRecords]:
+        return jsonstream.objects(source) if bundle is None else jsonstream.batches(bundle["objects"])
+
+    reading = _Reading(_authors(value for batch in batches() for value in batch.values))
+    for batch in batches():
         listed = Listed(urls=True, rejects=batch.rejects)
         for number, value in zip(batch.numbers, batch.values, strict=True):
             if value.get("type") == "indicator":
-                _indicator(listed, number, value, authors)
+                reading.indicator(listed, number, value)
             elif str(value.get("type")) in OBSERVED:
                 listed.refuse(number, "observed_only", value)
         yield from label_rows(listed, source, options, date=file_date)
@@ -82,6 +109,9 @@ def hosts_of_pattern(pattern: str) -> list[str] | str:
     >>> hosts_of_pattern("[domain-name:value = 'a.example' AND file:size = 3]")
     'conditional_pattern'
     """
+    simple = _SIMPLE.fullmatch(pattern)
+    if simple is not None:
+        return [simple[1]]
     tokens = _tokens(pattern)
     if tokens is None:
         return "bad_pattern"
@@ -106,37 +136,70 @@ def hosts_of_pattern(pattern: str) -> list[str] | str:
     return hosts or ("ip_literal" if paths <= ADDRESS_PATHS else "not_a_name")
 
 
-def _indicator(listed: Listed, number: int, value: dict[str, Any], authors: dict[str, str]) -> None:
-    types = {str(word).lower() for word in _list(value.get("indicator_types") or value.get("labels"))}
-    pattern = value.get("pattern")
-    if str(value.get("pattern_type", "stix")).lower() != "stix":
-        found: list[str] | str = "not_a_stix_pattern"
-    elif types and types <= NOT_MALICIOUS:
-        found = "not_called_malicious"
-    else:
-        found = hosts_of_pattern(pattern) if isinstance(pattern, str) else "no_pattern"
-    if isinstance(found, str):
-        listed.refuse(number, found, value)
-        return
-    since = [_date(value, key) for key in ("created", "valid_from")]
-    ends = [_date(value, "valid_until"), _date(value, "modified") if value.get("revoked") is True else None]
-    for host in found:
-        listed.add_dated(
-            number,
-            host,
-            value,
-            date=max((date for date in since if date is not None), default=None),
-            end=min((date for date in ends if date is not None), default=None),
-            category=_category(types, value),
-            confidence=_share(value.get("confidence")),
-            source=authors.get(str(value.get("created_by_ref"))),
-        )
+def _authors(values: Iterator[dict[str, Any]]) -> dict[str, str]:
+    """Names of identities by their ids: they may stand behind the indicators that refer to them."""
+    return {
+        value["id"]: str(value["name"])
+        for value in values
+        if value.get("type") == "identity" and isinstance(value.get("id"), str) and value.get("name")
+    }
 
 
-def _category(types: set[str], value: dict[str, Any]) -> str | None:
+class _Reading:
+    """The reading of one bundle: who wrote what, and what its indicators repeat by the thousand."""
+
+    def __init__(self, authors: dict[str, str]) -> None:
+        self._authors, self._dates = authors, Dates()
+        self._kinds: dict[str, tuple[bool, str | None]] = {}
+
+    def indicator(self, listed: Listed, number: int, value: dict[str, Any]) -> None:
+        """One or more labels, or a reject."""
+        malicious, category = self._kind(value)
+        pattern = value.get("pattern")
+        if value.get("pattern_type", "stix") not in {"stix", "STIX"}:
+            found: list[str] | str = "not_a_stix_pattern"
+        elif not malicious:
+            found = "not_called_malicious"
+        else:
+            found = hosts_of_pattern(pattern) if isinstance(pattern, str) else "no_pattern"
+        if isinstance(found, str):
+            listed.refuse(number, found, value)
+            return
+        created, valid_from = self._date(value.get("created")), self._date(value.get("valid_from"))
+        end = self._date(value.get("valid_until"))
+        if value.get("revoked") is True:
+            end = min(filter(None, (end, self._date(value.get("modified")))), default=None)
+        author = value.get("created_by_ref")
+        for host in found:
+            listed.add_dated(
+                number,
+                host,
+                value,
+                date=max(created or 0, valid_from or 0) or None,
+                end=end,
+                category=category,
+                confidence=_share(value.get("confidence")),
+                source=self._authors.get(author) if isinstance(author, str) else None,
+            )
+
+    def _date(self, text: Any) -> int | None:
+        return self._dates.of(text) if isinstance(text, str) else None
+
+    def _kind(self, value: dict[str, Any]) -> tuple[bool, str | None]:
+        """Whether an indicator's types call it malicious, and its category."""
+        given, labels = _list(value.get("indicator_types")), _list(value.get("labels"))
+        key = f"{given}{labels}"
+        if key not in self._kinds:
+            if len(self._kinds) >= MAX_KINDS:
+                self._kinds.clear()
+            types = {str(word).lower() for word in given or labels}
+            self._kinds[key] = not types or not types <= NOT_MALICIOUS, _category(types, labels)
+        return self._kinds[key]
+
+
+def _category(types: set[str], labels: list[Any]) -> str | None:
     """Labels and types, without the one that all have, unless there is nothing else."""
-    labels = [str(word) for word in _list(value.get("labels"))]
-    words = [word for word in labels if not word.startswith(MISP)] + sorted(types & {COMPROMISED})
+    words = [word for word in map(str, labels) if not word.startswith(MISP)] + sorted(types & {COMPROMISED})
     words = words or sorted(word for word in types if not word.startswith(MISP))
     return joined([word for word in words if word != MALICIOUS] or words)
 
@@ -152,10 +215,6 @@ def _tokens(pattern: str) -> list[tuple[str, str]] | None:
             tokens.append((found.lastgroup, found[0]))
         at = found.end()
     return tokens
-
-
-def _date(value: dict[str, Any], key: str) -> int | None:
-    return parse_date(str(value.get(key) or ""))
 
 
 def _list(value: Any) -> list[Any]:

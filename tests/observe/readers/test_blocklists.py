@@ -116,6 +116,12 @@ def test_unbound(read):
     ]
 
 
+@pytest.mark.parametrize("head", ["", "server:\n", "# x\nserver:\n"])
+def test_unbound_is_found_by_one_line(read, head):
+    got = read(f'{head}local-zone: "a.example" always_null\n', known_at=DAY)
+    assert (got.reader, got.column("labels", "name"), got.rejects) == ("unbound", ["a.example"], [])
+
+
 def test_hosts_under_shared_suffixes_stay_whole(read):
     got = read("bad.github.io\nlogin.bad.duckdns.org\n*.x.pages.dev\n", known_at=DAY)
     assert got.column("labels", "name") == ["bad.github.io", "login.bad.duckdns.org", "x.pages.dev"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mithra.errors import InputError
+from mithra.observe.readers.feeds import sniff_feed_json
 
 
 def test_urlhaus(read):
@@ -224,3 +225,10 @@ def test_half_a_surrogate_pair_costs_one_record(read):
     )
     assert got.column("labels", "name") == ["b.example"]
     assert got.rejects == [(1, "bad_idna")]
+
+
+@pytest.mark.parametrize("mark", ["event_type", "eventid", "rrname"])
+def test_records_of_sensors_are_no_feed(mark):
+    record = {"timestamp": "2026-01-01T00:00:00Z", "host": "sensor.example"}
+    assert sniff_feed_json(json.dumps(record).encode())
+    assert not sniff_feed_json(json.dumps(record | {mark: "x"}).encode())

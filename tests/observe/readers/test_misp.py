@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mithra.errors import FormatError
+from mithra.observe.readers import jsonstream
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECONDS = str(int(AT.timestamp()))
@@ -102,6 +103,23 @@ def test_what_instances_export(read, document):
     got = read(json.dumps(document, indent=1))
     assert (got.reader, got.column("labels", "name")) == ("misp", ["a.example"])
     assert got.column("labels", "source") == ["Team"]
+
+
+def test_the_short_way_and_the_long_way_agree(read, monkeypatch):
+    held = {"Attribute": [attribute(value="b.example"), attribute("md5", "x")]}
+    text = json.dumps(
+        {
+            "Event": event(
+                attribute(Tag=[{"name": "c2"}]), attribute(to_ids="0"), Object=[held, held | {"deleted": 1}]
+            )
+        }
+    )
+    short = read(text)
+    assert short.column("labels", "name") == ["a.example", "b.example"]
+    assert short.rejects == [(2, "not_for_detection"), (4, "hash"), (5, "deleted"), (6, "hash")]
+    monkeypatch.setattr(jsonstream, "MAX_SHAPED_BYTES", 10)
+    long = read(text)
+    assert (long.tables, long.rejects) == (short.tables, short.rejects)
 
 
 def test_a_manifest_holds_no_names(read):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import FormatError
+from mithra.observe.readers import jsonstream
 from mithra.observe.readers.stix import hosts_of_pattern
 
 AT = "2026-03-01T01:04:58.000Z"
@@ -169,6 +170,28 @@ def test_what_is_taken_is_a_pattern_for_the_full_parser_too(pattern):
     validator = pytest.importorskip("stix2patterns.validator")
     if isinstance(hosts_of_pattern(pattern), list):
         assert validator.validate(pattern)
+
+
+def test_the_short_way_and_the_long_way_agree(read, monkeypatch):
+    text = bundle(
+        indicator(labels=["c2"], confidence=50, created_by_ref=f"identity{ID[9:]}"),
+        indicator(revoked=True, valid_until="2027-01-01T00:00:00Z"),
+        indicator("[file:size = 3]", valid_from=7, labels="x"),
+        {"type": "identity", "id": f"identity{ID[9:]}", "name": "Team"},
+        {"type": "url", "value": "http://a.example"},
+    )
+    short = read(text)
+    assert short.column("labels", "source") == ["Team", "feed"]
+    monkeypatch.setattr(jsonstream, "MAX_SHAPED_BYTES", 10)
+    long = read(text)
+    assert (long.tables, long.rejects) == (short.tables, short.rejects)
+    assert short.rejects == [(3, "not_a_name"), (5, "observed_only")]
+
+
+@pytest.mark.parametrize("odd", ["3", '{"type": "indicator", "pattern": "\\ud800"}', '{"id": "\0"}'])
+def test_one_odd_object_costs_itself(read, odd):
+    got = read(bundle(indicator()).replace('"objects": [', f'"objects": [{odd},'))
+    assert got.column("labels", "name") == ["a.example"]
 
 
 def test_cut_short(read):
