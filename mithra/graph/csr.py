@@ -50,16 +50,14 @@ class Edges:
     def __len__(self) -> int:
         return len(self.domain)
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The arrays of which each has one item an edge."""
+        columns = {name: getattr(self, name) for name in ("domain", "entity", "first_seen", "last_seen")}
+        return columns if self.count is None else {**columns, "count": self.count}
+
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Edges:
         """The edges at these positions."""
-        return replace(
-            self,
-            domain=self.domain[rows],
-            entity=self.entity[rows],
-            first_seen=self.first_seen[rows],
-            last_seen=self.last_seen[rows],
-            count=None if self.count is None else self.count[rows],
-        )
+        return replace(self, **{name: column[rows] for name, column in self.columns().items()})
 
 
 def relation_from_edges(
@@ -124,17 +122,16 @@ def merged(edges: Edges) -> Edges:
         rows: list[Any] = [slice(start, end) for start, end in pairwise(ends)]
     else:
         rows = rows_by_shard(edges.domain // np.int32(width), shards)
-    parts = [_merged_shard(edges, shard) for shard in rows]
-    if shards == 1:
-        return parts[0]
-    return replace(
-        edges,
-        domain=np.concatenate([part.domain for part in parts]),
-        entity=np.concatenate([part.entity for part in parts]),
-        first_seen=np.concatenate([part.first_seen for part in parts]),
-        last_seen=np.concatenate([part.last_seen for part in parts]),
-        count=None if edges.count is None else np.concatenate([part.count for part in parts]),
-    )
+    whole = replace(edges, **{name: np.empty_like(column) for name, column in edges.columns().items()})
+    end = 0
+    for shard in rows:
+        part = _merged_shard(edges, shard)
+        start, end = end, end + len(part)
+        for name, column in whole.columns().items():
+            column[start:end] = getattr(part, name)
+    for column in whole.columns().values():
+        column.resize(end, refcheck=False)  # gives back what is left over, without a copy
+    return whole
 
 
 def rows_by_shard(shard: NDArray[np.integer], shards: int) -> list[NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from mithra.schema import TABLES, TIMESTAMP, table_schema
 
 __all__ = ["DuckDB", "Engine", "Frame", "arrow", "tables_of"]
 
-BATCH_ROWS = 1 << 18
+BATCH_ROWS = 1 << 16
 Frame: TypeAlias = nw.LazyFrame[Any]
 
 

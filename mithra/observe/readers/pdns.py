@@ -210,7 +210,8 @@ def _with_source(
     if options.source is None and "origin" in batch.schema.names:
         names = batch["origin"].dictionary_encode()
         return table.append_column("source", names.fill_null(stated) if names.null_count else names)
-    return table.append_column("source", pa.repeat(pa.scalar(stated), table.num_rows).dictionary_encode())
+    rows = np.zeros(table.num_rows, dtype=np.int32)
+    return table.append_column("source", pa.DictionaryArray.from_arrays(rows, pa.array([stated])))
 
 
 def _exact(
