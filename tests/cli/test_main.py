@@ -94,7 +94,7 @@ def test_main_returns_the_exit_code_of_wrong_usage(capsys):
 
 
 def test_quiet_says_nothing_but_errors(mithra, lake, tmp_path):
-    assert mithra("status", lake).stderr.startswith("1 ingests in")
+    assert mithra("status", lake).stderr.startswith("1 ingests, the last of")
     assert mithra("-q", "status", lake).stderr == ""
     assert mithra("-q", "status", tmp_path / "none").stderr.startswith("error: no workspace here")
 
