@@ -13,7 +13,7 @@ from mithra.errors import UsageError
 if TYPE_CHECKING:
     from mithra.observe.source import Reader
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "page"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +25,9 @@ def formats(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Show one format: an example and the fields used.")
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write all of it as a page in Markdown.")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """List the formats that `ingest` reads, or show one."""
@@ -34,7 +37,10 @@ def formats(
     if not found:
         hint = f"Formats: {', '.join(reader.name for reader in READERS)}"
         raise UsageError("no such format", value=name, hint=hint)
-    if json_file != STDOUT:
+    if markdown:
+        with text_output(None) as out:
+            out.write(page(found))
+    elif json_file != STDOUT:
         if name is None:
             rows = ([reader.name, _tables(reader), reader.about] for reader in found)
             print_table(["format", "tables", "about"], rows)
@@ -42,6 +48,23 @@ def formats(
             with text_output(None) as out:
                 out.write(_shown(found[0]))
     write_json([_told(reader) for reader in found], json_file)
+
+
+def page(readers: list[Reader]) -> str:
+    """The catalogue as a page, docs/formats.md: a table of all, then each with its fields and an example."""
+    head = (
+        "# Formats that mithra reads\n\n"
+        "Made by `mithra formats --markdown` from the catalogue of readers. A file's format is found by its content;\n"
+        "`--format NAME` states it. Files may be packed with gzip, zstd, bzip2 or xz.\n\n"
+        "| format | tables | what |\n|---|---|---|\n"
+    )
+    rows = "".join(f"| [{r.name}](#{r.name}) | {_tables(r)} | {r.about} |\n" for r in readers)
+    parts = "".join(
+        f"\n## {r.name}\n\n{r.about}.\n\nFields: {', '.join(f'`{field}`' for field in r.fields)}.\n\n"
+        f"```\n{_example(r).rstrip()}\n```\n"
+        for r in readers
+    )
+    return head + rows + parts
 
 
 def _tables(reader: Reader) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from mithra.observe.readers import READERS
 
@@ -31,3 +32,8 @@ def test_an_unknown_format_is_wrong_usage(mithra):
     result = mithra("formats", "fax")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Formats: " in result.stderr
+
+
+def test_the_page_of_the_docs_is_the_catalogues(mithra):
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    assert mithra("formats", "--markdown").stdout == page, "mithra formats --markdown > docs/formats.md"
