@@ -130,6 +130,7 @@ def test_only_true_answers_are_resolutions(read):
             "reply text.example is v=spf1 ip4:198.51.100.66 is fine",
             "query[ANY] any.example from 192.0.2.7",
             "reply any.example is <CNAME>",
+            "reply next.example is 198.51.100.7",
             "reply 198.51.100.9 is host.example.com",
             "cached 2001:db8::9 is six.example.com",
             "validation result is SECURE",
@@ -138,6 +139,7 @@ def test_only_true_answers_are_resolutions(read):
     )
     six = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
     assert answers(got) == [
+        ("next.example", "A", "198.51.100.7"),
         ("9.100.51.198.in-addr.arpa", "PTR", "host.example.com"),
         (six, "PTR", "six.example.com"),
     ]

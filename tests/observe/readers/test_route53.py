@@ -172,6 +172,11 @@ def test_control_messages_are_no_records(read):
     assert read(lines(EVENTS, control)).rejects == []
 
 
+def test_wrappings_within_wrappings_have_an_end(read):
+    deep = {"Records": json.loads("[" * 20 + ONE + "]" * 20)}
+    assert read(lines(RECORD, RECORD, deep)).rejects == [(3, "nested_too_deep")]
+
+
 def test_bombs(read):
     deep = '{"query_name":' + "[" * 100_000 + "]" * 100_000 + "}"
     bomb = base64.b64encode(gzip.compress(b" " * (1 << 27))).decode()
