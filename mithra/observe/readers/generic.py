@@ -41,6 +41,7 @@ def read_parquet(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     row = 1
     try:
         for batch in file.iter_batches(ROWS_PER_BATCH):
+            batch.validate(full=True)  # Arrow itself takes bytes that are no text for text
             yield from rows_of_table(
                 pa.Table.from_batches([batch]), options, source.stem, range(row, row + len(batch))
             )

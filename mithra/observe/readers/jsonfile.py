@@ -40,7 +40,7 @@ RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 BOM = b"\xef\xbb\xbf"
 _FILLED = re.compile(r"[^ \t\r\n]")
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")  # escaped, or as json takes it from bytes
 
 
 Parse = Callable[[bytes], Any]
@@ -129,7 +129,7 @@ def loads(data: bytes) -> Any:
         RecursionError: nested too deep.
     """
     value = json.loads(data.removeprefix(BOM))
-    if b"\\u" in data and _HALF_PAIR.search(data):
+    if (b"\\u" in data or b"\xed" in data) and _HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
 

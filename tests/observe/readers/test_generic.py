@@ -10,8 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe.readers import READERS
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+BY_NAME = {reader.name: reader for reader in READERS}
 
 
 def test_csv_with_a_map(read):
@@ -135,3 +139,10 @@ def test_networks_sightings_and_certificates(read):
 def test_wrong_use_says_what_to_do(read, text, options, error, match):
     with pytest.raises(error, match=match):
         read(text, **options)
+
+
+def test_parquet_with_bytes_that_are_no_text_is_damaged(read):
+    data = BY_NAME["parquet"].example_bytes
+    assert read(data).tables["resolutions"]
+    with pytest.raises(FormatError, match="damaged Parquet"):
+        read(data.replace(b"example.com", b"\xe8xample.com", 1))

@@ -67,3 +67,11 @@ def test_an_element_without_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(jsonfile, "CHUNK_BYTES", 100)
     with pytest.raises(FormatError, match="not JSON"):
         read(tmp_path / "a.json", b'[{"a":"' + b"x" * 5000 + b'"}]')
+
+
+@pytest.mark.parametrize("half", [b"\\ud800", b"\xed\xa0\x80"], ids=["escaped", "raw"])
+def test_half_a_character_costs_its_line(tmp_path, half):
+    """Python's json takes it from bytes too, and then nothing can write it out."""
+    lines = b'{"a":1}\n{"a":"b%b"}\n{"c%b":1}\n{"a":"\xed\x95\x9c"}\n' % (half, half)
+    found = read(tmp_path / "a.jsonl", lines)
+    assert found == ([(1, {"a": 1}), (4, {"a": "한"})], [(2, "not_json"), (3, "not_json")])
