@@ -45,6 +45,16 @@ class Beginnings:
         """Sizes of the files that a larger one might continue."""
         return sorted(size for size in self._known.get((tail, source), {}) if size < below)
 
+    def stated_otherwise(self, ingest_id: str, reader: str) -> bool:
+        """Whether the same bytes have been read by the same reader with other statements about them."""
+        digest, tail = ingest_id[:DIGEST_CHARS], ingest_id[DIGEST_CHARS:]
+        return any(
+            digest in digests
+            for (known, _), sizes in self._known.items()
+            if known != tail and f"{known}-".startswith(f"-{reader}-")
+            for digests in sizes.values()
+        )
+
     def replaced(self, tail: str, source: str, beginnings: Mapping[int, str]) -> list[str]:
         """Ids of the ingests that read just these beginnings, given as digests by size."""
         known = self._known.get((tail, source), {})

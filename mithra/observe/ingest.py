@@ -35,6 +35,7 @@ from mithra.schema import table_schema
 
 __all__ = ["FileReport", "IngestReport", "ingest"]
 
+NAMED_FILES = 10  # that could not be read
 LARGE_BYTES = 1 << 26  # from here on a file is read while its digest is made
 FRAME_READER = "frame-1"
 NO_READER = "none-1"
@@ -156,14 +157,19 @@ class _Run:
                 self._unreadable(item, error)
         except InputError as error:
             self.errors.append(error)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, UsageError) and error.file is None:
+                error.file = item.path
             self.staging.commit()
             raise
 
     def _file(self, item: FileInput) -> None:
         file = self._opened(item, self._options, self._format)
-        if not self._skips(file.ingest_id, item.name, file.reader):
-            self._write(file)
+        if self._skips(file.ingest_id, item.name, file.reader):
+            return
+        if self._beginnings.stated_otherwise(file.ingest_id, file.reader):
+            log.warning("%s: read before with other statements about it, whose rows stay too", item.name)
+        self._write(file)
 
     def _again(self, item: FileInput) -> None:
         """A file that had rejects, in place of its ingest before; left as it was where that cannot be."""
@@ -329,8 +335,10 @@ def _tail(reader: str, options: Options) -> str:
 
 
 def _several(errors: list[InputError], files: int) -> InputError:
+    named = ", ".join(str(error.file) for error in errors[1:NAMED_FILES])
+    more = f" and {len(errors) - NAMED_FILES} more" if len(errors) > NAMED_FILES else ""
     return InputError(
-        f"{len(errors)} of {files} files could not be read; the first: {errors[0]}",
+        f"{len(errors)} of {files} files could not be read; the first: {errors[0]}; then: {named}{more}",
         hint="The others are in the workspace",
     )
 

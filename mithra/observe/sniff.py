@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+
 from mithra.errors import FormatError, UsageError
 from mithra.observe.readers import READERS, generic, jsonfile
 from mithra.observe.source import Options, Reader, Source
 
 __all__ = ["find_reader"]
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def find_reader(source: Source, format: str = "auto", options: Options | None = None) -> Reader:
@@ -32,6 +36,9 @@ def find_reader(source: Source, format: str = "auto", options: Options | None = 
         for reader in READERS:
             if reader.sniff_tail(source.tail):
                 return reader
+    if sample.startswith(_UTF16):
+        hint = "Write it as UTF-8: iconv -f UTF-16 -t UTF-8"
+        raise FormatError("no reader knows text in UTF-16", file=source.path, hint=hint)
     raise FormatError(
         "no reader knows this content",
         value=sample[:80].decode("utf-8", "replace"),

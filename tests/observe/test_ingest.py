@@ -8,6 +8,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mithra.errors import FormatError, InputError, UsageError, WorkspaceError
@@ -77,12 +79,16 @@ def test_twice_in_one_call_is_once(workspace, feed):
     assert count(workspace, "resolutions") == 2
 
 
-def test_another_statement_about_the_same_file_is_another_ingest(workspace, tmp_path):
+def test_another_statement_about_the_same_file_is_another_ingest(workspace, tmp_path, caplog):
     path = tmp_path / "list.txt"
     path.write_text("bad.example\n")
-    assert ingest(workspace, path, known_at=DAY).rows == 1
-    assert ingest(workspace, path, known_at=DAY, source="other").rows == 1
-    assert ingest(workspace, path, known_at=DAY, source="other").rows == 0
+    stated = {"known_at": DAY, "verdict": "nefarious"}
+    assert ingest(workspace, path, **stated).rows == 1
+    assert not caplog.messages
+    assert ingest(workspace, path, **stated, source="other").rows == 1
+    assert caplog.messages == [f"{path}: read before with other statements about it, whose rows stay too"]
+    assert ingest(workspace, path, **stated, source="other").rows == 0
+    assert len(caplog.messages) == 1
 
 
 class CrashError(Exception):
@@ -191,8 +197,26 @@ def test_the_other_files_are_read_before_an_error_is_raised(workspace, feed, tmp
     with pytest.raises(FormatError, match="empty"):
         ingest(workspace, empty, feed)
     assert count(workspace, "resolutions") == 2
-    with pytest.raises(InputError, match="2 of 3 files"):
-        ingest(workspace, empty, empty, feed)
+    other = tmp_path / "other"
+    other.write_bytes(b"")
+    with pytest.raises(InputError, match=f"2 of 3 files.*{empty}: .*; then: {other}"):
+        ingest(workspace, empty, other, feed)
+
+
+def test_a_foreign_parquet_file_keeps_no_other_out(workspace, tmp_path):
+    folder = tmp_path / "feeds"
+    folder.mkdir()
+    pq.write_table(pa.table({"x": [1]}), folder / "a.parquet")
+    (folder / "b.jsonl").write_text(cof("a.example"))
+    report = ingest(workspace, folder)
+    assert [file.error is None for file in report.files] == [False, True]
+    assert report.rows == 1
+
+
+def test_wrong_use_names_the_file(workspace, tmp_path):
+    (tmp_path / "a.csv").write_text("fqdn,day\na.example,2026-01-01\n")
+    with pytest.raises(UsageError, match=r"a\.csv: .*no such column"):
+        ingest(workspace, tmp_path / "a.csv", columns={"name": "host"}, table="labels", verdict="benign")
 
 
 def test_a_file_of_a_folder_that_nothing_reads_is_one_reject(workspace, feed, tmp_path):

@@ -24,7 +24,9 @@ SINKHOLES = {"0.0.0.0", "127.0.0.1", "::", "::1", "#"}  # noqa: S104  not a bind
 
 log = logging.getLogger(__name__)
 
-_HOSTS_LINE = re.compile(rb"^\s*(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*::[0-9a-fA-F:.]*(?:%\w+)?)\s+[^\s#]+")
+_HOSTS_LINE = re.compile(  # not an access log's, whose second word is a dash
+    rb"^\s*(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*::[0-9a-fA-F:.]*(?:%\w+)?)\s+(?!-\s)[^\s#]+"
+)
 _ABP_RULE = re.compile(r"^\|\|([^/^$|*]*(?:\*\.[^/^$|*]+)?)\^?\|?(?:\$(.*))?$")
 _DNSMASQ = re.compile(r"^(address|local|server)=/(.+)/([^/]*)$")
 _UNBOUND = re.compile(

@@ -220,7 +220,7 @@ class _Certificates:
             raise InputError(
                 "these certificates do not say when they were logged or seen",
                 file=self._source.path,
-                hint="Pass a date with --known-at (known_at= in Python), such as 2026-06-01",
+                hint="Ingest them by themselves with a date: --known-at 2026-06-01 (known_at= in Python)",
             )
 
     def _rows(self, columns: dict[str, pa.Array], used: Any, records: int) -> tuple[list[Rows], pa.Array]:

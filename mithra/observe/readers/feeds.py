@@ -64,7 +64,21 @@ COLUMNS = {
 }
 TWEETFEED = ("date", "user", "type", "ioc", "tags", "tweet")  # written without a header
 TWEETFEED_TYPES = {"url", "domain", "ip", "sha256", "md5"}
-OTHERS = {"rrname", "rrtype", "rank", "event_type", "eventid"}  # of records that are no feed's
+# A host and a time make no feed: logs have them too, of the sensor or of what somebody looked up. A feed has
+# words of its own for what is listed and since when; a date beside a name will do where no word is a log's.
+LISTED = {
+    *("ioc", "ioc_value", "indicator", "date_added", "dateadded", "known_at", "listed_at"),
+    *("submission_time", "discover_time", "threat", "threat_type", "malware", "malware_printable"),
+    *("phish_id", "is_compromised", "confidence_level"),
+}
+NAMED = {"domain", "domain_name", "fqdn", "url"}  # unlike the others no word for the machine that speaks
+UNSURE = {"timestamp", "detected", "isotime", "host", "hostname", "status"}  # of logs as of feeds
+OTHERS = {  # of records that are no feed's: events, clients, requests, messages, inventories
+    *("rrname", "rrtype", "rank", "event_type", "eventid", "src", "src_ip", "srcaddr", "source_ip", "client"),
+    *("client_ip", "clientip", "internal_ip", "user_agent", "useragent", "username", "method", "status_code"),
+    *("rcode", "response_code", "qtype", "query_type", "query", "bytes", "dst_port", "dest_port", "action"),
+    *("level", "message", "msg", "pid", "os"),
+}
 YES = {"yes", "y", "true", "1"}
 
 # The first object in an array under a key of the outermost object.
@@ -72,14 +86,10 @@ _NESTED = re.compile(rb'\s*\{(?:\s*"[^"]*"\s*:\s*(?:"[^"]*"|[\w.+-]+)\s*,)*\s*"[
 
 
 def sniff_feed(sample: bytes) -> bool:
-    """A header with a host and a date or category, and no rank."""
+    """A header of a feed, with a date or category."""
     found = _look(sample)
-    if found is None or not found.header or "rank" in found.header or "rrtype" in found.header:
-        return False
-    names = found.header
-    return csvfile.column(names, *HOST) is not None and (
-        csvfile.column(names, *DATE) is not None or csvfile.column(names, *CATEGORY) is not None
-    )
+    names = set(found.header) if found else set[str]()
+    return not names.isdisjoint((*DATE, *CATEGORY)) and _is_feed(names)
 
 
 def read_feed(source: Source, options: Options) -> Iterator[Rows | Rejects]:
@@ -101,10 +111,10 @@ def read_feed(source: Source, options: Options) -> Iterator[Rows | Rejects]:
 
 
 def sniff_feed_json(sample: bytes) -> bool:
-    """JSON objects with a host and a date, in an array, one a line, or in arrays under keys."""
+    """JSON objects of a feed, with a date, in an array, one a line, or in arrays under keys."""
     record = _first_record(sample)
-    keys = {str(key).lower() for key in record} if record else set()
-    return bool(keys & set(HOST)) and bool(keys & set(DATE)) and not keys & OTHERS
+    keys = {str(key).lower() for key in record} if record else set[str]()
+    return not keys.isdisjoint(DATE) and _is_feed(keys)
 
 
 def read_feed_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
@@ -151,6 +161,13 @@ def _listed(
     if "verified" in cells:
         listed.drop("not_verified", [text.strip().lower() not in YES for text in cells["verified"]])
     return listed
+
+
+def _is_feed(names: set[str]) -> bool:
+    """Whether columns or keys of these names, a host among them, say that hosts are listed."""
+    if names.isdisjoint(HOST) or names & OTHERS:
+        return False
+    return bool(names & LISTED) or bool(names & NAMED and not names & UNSURE)
 
 
 def _look(sample: bytes) -> csvfile.CsvLook | None:

@@ -7,7 +7,7 @@ the names of a workspace table, and Parquet.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ __all__ = ["READERS", "rows_of_table"]
 
 PARQUET_MAGIC = b"PAR1"
 ROWS_PER_BATCH = 1 << 16
+_OF_PEOPLE = {"queries": "name", "registrations": "domain"}  # all that rejects of these tables show
 
 
 def sniff_parquet(sample: bytes) -> bool:
@@ -38,6 +39,13 @@ def read_parquet(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         raise FormatError(
             f"not a whole Parquet file ({error})", file=source.path, hint="Fetch it again"
         ) from error
+    if not options.table and not _known(file.schema_arrow.names, options):
+        raise FormatError(
+            "no table of a workspace has these columns",
+            value=", ".join(file.schema_arrow.names),
+            file=source.path,
+            hint="Map them with --map name=THEIRS --table NAME",
+        )
     row = 1
     try:
         for batch in file.iter_batches(ROWS_PER_BATCH):
@@ -72,8 +80,7 @@ def read_csv(source: Source, options: Options) -> Iterator[Rows | Rejects]:
             {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
         )
         yield from rows_of_table(data, options, source.stem, batch.numbers, batch.raw)
-        if batch.rejects.lines:
-            yield batch.rejects
+        yield from _shown(batch.rejects, names, options)
 
 
 def sniff_json(sample: bytes) -> bool:
@@ -85,13 +92,13 @@ def sniff_json(sample: bytes) -> bool:
 def read_json(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Records of JSON objects."""
     wanted = list(dict.fromkeys((options.columns or {}).values()))
+    first = jsonfile.first_record(source.sample) or {}
     for batch in jsonfile.records(source):
         names = list(dict.fromkeys([*wanted, *(str(key) for value in batch.values for key in value)]))
         data = pa.table({name: _column([value.get(name) for value in batch.values]) for name in names})
         raw = [str(value)[:1000].encode() for value in batch.values]
         yield from rows_of_table(data, options, source.stem, batch.numbers, raw)
-        if batch.rejects.lines:
-            yield batch.rejects
+        yield from _shown(batch.rejects, [*names, *map(str, first)], options)
 
 
 def rows_of_table(
@@ -106,12 +113,25 @@ def rows_of_table(
     if bad:
         at = pa.array(bad, pa.int64())
         shown = data.take(at).to_pylist() if raw is None else [raw[i] for i in bad]
-        if table == "queries":  # a client's address is shown nowhere
-            shown = kept["name"].take(at).to_pylist()
+        if (ours := _OF_PEOPLE.get(table)) is not None:
+            shown = data[(options.columns or {}).get(ours, ours)].take(at).to_pylist()
         rejects = Rejects()
         for i, record in zip(bad, shown, strict=True):
             rejects.add(numbers[i], reason[i].as_py(), record)
         yield rejects
+
+
+def _shown(rejects: Rejects, names: Sequence[str], options: Options) -> Iterator[Rejects]:
+    """The rejects, without what they hold of lines that may tell of people."""
+    if not rejects.lines:
+        return
+    private = options.table in _OF_PEOPLE if options.table else _of_people(names, options)
+    hidden = ["not shown: it may hold a person's data"] * len(rejects.lines)
+    yield Rejects(rejects.lines, rejects.reasons, hidden) if private else rejects
+
+
+def _of_people(names: Sequence[str], options: Options) -> bool:
+    return _known(names, options) and guess_table(names, options) in _OF_PEOPLE
 
 
 def _one_column(sample: bytes) -> csvfile.CsvLook:
@@ -143,9 +163,9 @@ def _texts(value: Any) -> list[str] | None:
     return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
-def _known(names: Any) -> bool:
+def _known(names: Sequence[str], options: Options | None = None) -> bool:
     try:
-        guess_table(set(names), Options())
+        guess_table(names, options or Options())
     except UsageError:
         return False
     return True

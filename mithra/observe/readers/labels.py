@@ -131,7 +131,7 @@ def label_rows(
         raise InputError(
             "neither the records nor the head of this file say since when it has been known",
             file=source.path,
-            hint="Pass its date with --known-at (known_at= in Python), such as 2026-06-01",
+            hint="Ingest it by itself with its date: --known-at 2026-06-01 (known_at= in Python)",
         )
     hosts = pa.array(listed.hosts, pa.string())
     if listed.urls:

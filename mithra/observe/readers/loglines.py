@@ -46,7 +46,9 @@ _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 def sniffer(pattern: str) -> Callable[[bytes], bool]:
     """Whether a line among the first matches."""
     compiled = re.compile(pattern, re.MULTILINE)
-    return lambda sample: compiled.search(_text(sample).replace("\r\n", "\n")) is not None
+    return lambda sample: (
+        compiled.search(_text(sample.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))) is not None
+    )
 
 
 def batches(source: Source) -> Iterator[tuple[pa.RecordBatch, list[Rejects]]]:

@@ -92,7 +92,7 @@ def read_zone(source: Source, options: Options) -> Iterator[Rows | Rejects]:
         raise InputError(
             "this zone file does not say of which day it is",
             file=source.path,
-            hint="Pass its date with --known-at (known_at= in Python), such as 2026-06-01",
+            hint="Ingest it by itself with its date: --known-at 2026-06-01 (known_at= in Python)",
         )
     named = _DOMAIN_COMMENT.search(source.sample[:4096])
     zone = Zone(None if named is None else named[1].decode("ascii", "replace").rstrip("."))

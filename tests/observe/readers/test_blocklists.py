@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import FormatError, InputError
+from mithra.observe.readers.blocklists import sniff_hosts
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -213,3 +214,9 @@ def test_other_content_is_refused(read, content):
 def test_no_text_raises(read, format, text):
     got = read(f"{text}\n", format, known_at=DAY)
     assert all(name and name == name.lower() for name in got.column("labels", "name"))
+
+
+def test_an_access_log_is_no_hosts_file():
+    line = b'192.0.2.7 - - [01/Mar/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 5\n'
+    assert not sniff_hosts(2 * line)  # its clients' addresses would stand in the rejects
+    assert sniff_hosts(b"0.0.0.0 -a.example\n0.0.0.0 b.example\n")

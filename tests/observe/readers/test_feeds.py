@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mithra.errors import InputError
-from mithra.observe.readers.feeds import sniff_feed_json
+from mithra.observe.readers.feeds import sniff_feed, sniff_feed_json
 
 
 def test_urlhaus(read):
@@ -227,8 +227,44 @@ def test_half_a_surrogate_pair_costs_one_record(read):
     assert got.rejects == [(1, "bad_idna")]
 
 
-@pytest.mark.parametrize("mark", ["event_type", "eventid", "rrname"])
+LOG = {"timestamp": "2026-01-01T00:00:00Z", "host": "sensor.example"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        LOG,
+        LOG | {"temperature": 21, "name": "x.example"},
+        {"first_seen": "2026-01-01", "hostname": "pc1.example"},
+        {"timestamp": "2026-01-01", "domain": "www.example.com", "category": "news"},
+        {"date": "2026-01-01", "domain": "www.example.com", "client_ip": "10.0.0.7"},
+        {"date": "2026-01-01", "host": "shop.example.com", "url": "/a", "status": "200"},
+        {"name": "Jo Doe", "added": "2026-01-01", "phone": "555"},
+        {"timestamp": "2026-01-01", "hostname": "pc1.example", "malware": "x", "action": "quarantined"},
+    ],
+)
+def test_logs_and_inventories_are_no_feed(record):
+    assert not sniff_feed_json(json.dumps(record).encode())
+    assert not sniff_feed(f"{','.join(record)}\n{','.join(map(str, record.values()))}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        LOG | {"threat": "phishing"},
+        {"domain": "a.example", "first_seen": "2026-01-01"},
+        {"url": "https://a.example/", "date": "2026-01-01"},
+        {"hostname": "a.example", "listed_at": "2026-01-01"},
+        {"timestamp": "2026-01-01", "ioc": "a.example"},
+    ],
+)
+def test_feeds_say_what_is_listed_and_since_when(record):
+    assert sniff_feed_json(json.dumps(record).encode())
+    assert sniff_feed(f"{','.join(record)}\n{','.join(record.values())}\n".encode())
+
+
+@pytest.mark.parametrize("mark", ["event_type", "eventid", "rrname", "client_ip"])
 def test_records_of_sensors_are_no_feed(mark):
-    record = {"timestamp": "2026-01-01T00:00:00Z", "host": "sensor.example"}
+    record = LOG | {"threat": "x"}
     assert sniff_feed_json(json.dumps(record).encode())
     assert not sniff_feed_json(json.dumps(record | {mark: "x"}).encode())

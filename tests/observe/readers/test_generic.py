@@ -106,6 +106,20 @@ def test_queries_hash_the_client_and_do_not_show_it(read):
     assert "192.0.2" not in str(got)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("name,client,hour\na..b,192.0.2.8,2026-01-02\nb.example,192.0.2.8\n", "a..b"),
+        ('{"name": "a..b", "client": "192.0.2.8", "hour": "2026-01-02"}\n{"client": "192.0.2.8\n', "a..b"),
+        ("domain,registrar,who\na..b,x,192.0.2.8 Jo Doe\nb.example,x\n", "a..b"),
+    ],
+)
+def test_rejects_tell_of_no_people(read, text, shown):
+    got = read(text)
+    assert [line for line, _ in got.rejects] == ([1, 2] if text.startswith("{") else [2, 3])
+    assert sorted(got.excerpts) == [shown, "not shown: it may hold a person's data"]
+
+
 def test_networks_sightings_and_certificates(read):
     got = read(
         "from,to,as\n192.0.2.0,192.0.2.255,64500\nx,y,1\n",
