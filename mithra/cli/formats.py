@@ -54,8 +54,8 @@ def page(readers: list[Reader]) -> str:
     """The catalogue as a page, docs/formats.md: a table of all, then each with its fields and an example."""
     head = (
         "# Formats that mithra reads\n\n"
-        "Made by `mithra formats --markdown` from the catalogue of readers. A file's format is found by its content;\n"
-        "`--format NAME` states it. Files may be packed with gzip, zstd, bzip2 or xz.\n\n"
+        "Made by `mithra formats --markdown` from the catalogue of readers. A file's format is found by its\n"
+        "content; `--format NAME` states it. Files may be packed with gzip, zstd, bzip2 or xz.\n\n"
         "| format | tables | what |\n|---|---|---|\n"
     )
     rows = "".join(f"| [{r.name}](#{r.name}) | {_tables(r)} | {r.about} |\n" for r in readers)
