@@ -137,7 +137,7 @@ def _model(
 
     trained, watched = _day(world, plan.train_day), _day(world, plan.train_day + plan.watch_days)
     with _step(talk, f"train as of {trained:%Y-%m-%d}"):
-        settings = mt.TrainSettings(seed=plan.seed, members=2, epochs=60, waiting_days=7)
+        settings = mt.TrainSettings(seed=plan.seed, members=1, epochs=60, waiting_days=7)
         model = mt.train(workspace, trained, settings=settings, progress=talk.progress)
     with _step(talk, f"judge names that arrive until {watched:%Y-%m-%d}"):
         card = mt.evaluate(
