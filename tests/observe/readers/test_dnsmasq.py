@@ -139,8 +139,8 @@ def test_only_true_answers_are_resolutions(read):
     )
     six = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
     assert sorted(answers(got)) == [
-        ("9.100.51.198.in-addr.arpa", "PTR", "host.example.com"),
         (six, "PTR", "six.example.com"),
+        ("9.100.51.198.in-addr.arpa", "PTR", "host.example.com"),
         ("next.example", "A", "198.51.100.7"),
     ]
     assert got.rejects == []
