@@ -23,7 +23,8 @@ import pyarrow.json
 
 from mithra.errors import FormatError
 from mithra.observe.readers import jsonfile
-from mithra.observe.readers.loglines import SHOWN_CHARS, batches, masked
+from mithra.observe.readers.loglines import SHOWN_CHARS, batches
+from mithra.observe.records import masked
 from mithra.observe.source import Rejects, Source
 
 __all__ = ["records_of", "sniff_route53"]
