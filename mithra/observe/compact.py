@@ -7,6 +7,7 @@ once when nobody else uses the workspace, and otherwise when it is old enough to
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 
@@ -32,10 +33,11 @@ class Compaction:
     bytes_freed: int
 
 
-def compact(workspace: Workspace, *, keep_days: int = 7) -> dict[str, Compaction]:
+def compact(workspace: Workspace | str | os.PathLike[str], *, keep_days: int = 7) -> dict[str, Compaction]:
     """Join the small files of every table and remove what is no longer needed.
 
     Args:
+        workspace: or its path.
         keep_days: how long versions from before stay readable. With 0 they go at once, unless somebody else
             reads or writes: then after a day.
 
@@ -48,6 +50,7 @@ def compact(workspace: Workspace, *, keep_days: int = 7) -> dict[str, Compaction
     """
     if keep_days < 0:
         raise UsageError("keep_days is 0 or more", value=keep_days)
+    workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
     workspace.must_exist()
     workspace.create()  # refuses one of a later mithra
     stores = {table: workspace.store(table) for table in TABLES if workspace.store(table).exists}

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 
 from mithra.names import canonicalize
 from mithra.observe.certs import NOTHING, certificates
-from mithra.observe.records import client_hash, date_reason, first_reason, resolutions, seconds_to_time
+from mithra.observe.records import (
+    client_hash,
+    date_reason,
+    first_reason,
+    masked,
+    resolutions,
+    seconds_to_time,
+)
 from mithra.observe.source import Options, Rows, Source
 
 __all__ = ["EXCERPT_BYTES", "Facts", "tabulate", "tell", "without_persons"]
@@ -31,9 +38,8 @@ EXCERPT_BYTES = 1000
 
 log = logging.getLogger(__name__)
 
-_ADDRESS = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}|(?<![0-9A-Za-z:])[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 _PERSON = re.compile(
-    rb"\b(CN|SN|GN|givenName|surname|emailAddress|E|UID|serialNumber|unstructuredName)=[^,/\t\"]*|[^\s,=\"]+@[^\s,\"]+"
+    r"\b(CN|SN|GN|givenName|surname|emailAddress|E|UID|serialNumber|unstructuredName)=[^,/\t\"]*|[^\s,=\"]+@[^\s,\"]+"
 )
 
 
@@ -90,8 +96,7 @@ def tell(source: Source, left_out: Counter[str]) -> None:
 
 def without_persons(line: bytes) -> str:
     """A line's beginning as rejects may show it: without clients' addresses and subjects' names."""
-    shown = _PERSON.sub(rb"<name>", _ADDRESS.sub(b"<address>", line[:EXCERPT_BYTES]))
-    return shown.decode("utf-8", "replace")
+    return _PERSON.sub("<name>", masked(line[:EXCERPT_BYTES].decode("utf-8", "replace")))
 
 
 def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 def ingest(
-    workspace: Workspace,
+    workspace: Workspace | str | os.PathLike[str],
     *sources: Any,
     format: str = "auto",
     source: str | None = None,
@@ -63,7 +64,7 @@ def ingest(
     other files are read before an error about one of them is raised.
 
     Args:
-        workspace: created if its folder does not exist.
+        workspace: or its path; created if its folder does not exist.
         sources: paths of files and folders (all files in them), glob patterns, or frames (pandas, polars,
             pyarrow, DuckDB), for which `table` is required.
         format: name of a reader, default by content.
@@ -85,6 +86,7 @@ def ingest(
         FormatError: a file of unknown format, empty, or cut short; nothing of that file is kept.
         UsageError: arguments that do not fit.
     """
+    workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
     now = _utc(now) or datetime.now(UTC)
     options = Options(
         source=source,

@@ -22,6 +22,7 @@ __all__ = [
     "client_hash",
     "date_reason",
     "first_reason",
+    "masked",
     "resolutions",
     "seconds_to_time",
 ]
@@ -41,6 +42,9 @@ _GROUP = r"(?:0|[1-9a-f][0-9a-f]{0,3})"
 _IPV6 = rf"^{_GROUP}(?::{_GROUP})*::(?:{_GROUP}(?::{_GROUP})*)?$"
 _IPV6_ZEROS = r"(?:^|:)0:0(?::|$)|(?:^|:)0::|::0(?::|$)"
 _NULL = pa.scalar(None, pa.string())
+_TOKEN = re.compile(r"[0-9A-Fa-f.:]{3,}(?:%\w+)?")
+_DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_TIME = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?")
 _RRTYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 
 
@@ -119,6 +123,17 @@ def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Ar
 def client_hash(client: str, key: bytes) -> str:
     """The client's keyed hash, 32 hex digits."""
     return hmac.new(key, client.lower().encode(), hashlib.sha256).hexdigest()[:HASH_CHARS]
+
+
+def masked(text: str) -> str:
+    """Text without addresses; times stay."""
+    return _TOKEN.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    token = found[0]
+    hides = token.count(":") > 1 and not _TIME.fullmatch(token)
+    return "<address>" if hides or _DOTTED.search(token) else token
 
 
 def _address(word: str | None, family: socket.AddressFamily) -> str | None:

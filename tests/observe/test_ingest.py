@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithra.errors import FormatError, InputError, UsageError, WorkspaceError
-from mithra.observe import Workspace, ingest
+from mithra.observe import Workspace, compact, ingest
 from mithra.observe.store import TableStore
 
 DAY = "2026-03-04"
@@ -71,6 +71,12 @@ def test_the_same_content_adds_nothing(workspace, feed, tmp_path):
         assert (again.rows, again.rejected) == (0, 0)
         assert all(file.skipped for file in again.files)
     assert workspace.versions() == versions
+
+
+def test_a_path_is_a_workspace(workspace, feed):
+    assert ingest(workspace.path, feed).rows == 2
+    assert ingest(str(workspace.path), feed).skipped == 1
+    assert compact(str(workspace.path))["resolutions"].files == 1
 
 
 def test_twice_in_one_call_is_once(workspace, feed):

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mithra.observe.records import _ipv6, client_hash, date_reason, resolutions, seconds_to_time
+from mithra.observe.records import _ipv6, client_hash, date_reason, masked, resolutions, seconds_to_time
 
 NOW = 1_700_000_000
 
@@ -98,3 +98,12 @@ def test_resolutions_says_the_first_reason_of_each_row():
 def test_client_hash_depends_on_the_key_only():
     assert client_hash("192.0.2.1", b"a") == client_hash("192.0.2.1", b"a")
     assert client_hash("192.0.2.1", b"a") != client_hash("192.0.2.1", b"b")
+
+
+def test_masked():
+    shown = masked("from 192.0.2.7, ::ffff:192.0.2.7 and fe80::1%eth0 to www.example.com")
+    assert shown == "from <address>, <address> and <address> to www.example.com"
+    shown = masked(
+        "2026-01-01T12:00:00Z 24-Aug-2026 02:47:22.825 cut 2001:db8:1 IPv6:2001:db8::1, 192.0.2.7:53"
+    )
+    assert shown == "2026-01-01T12:00:00Z 24-Aug-2026 02:47:22.825 cut <address> IPv<address>, <address>"

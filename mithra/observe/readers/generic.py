@@ -136,7 +136,7 @@ def _of_people(names: Sequence[str], options: Options) -> bool:
 
 def _one_column(sample: bytes) -> csvfile.CsvLook:
     """A file without a delimiter: one column under a header."""
-    first = sample.removeprefix(b"\xef\xbb\xbf").splitlines()[0].decode("utf-8", "replace").strip()
+    first = sample.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace").strip()
     return csvfile.CsvLook("\t", (first.lower(),), (first,), (first,), 1)
 
 

@@ -6,21 +6,21 @@ so what it may hold is limited: a few bytes of JSON can become hundreds in memor
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from mithra.errors import FormatError
+from mithra.observe.readers.jsonwindow import HALF_PAIR, Window, elements, memory_of, told
 from mithra.observe.source import MAX_LINE_BYTES, Rejects, Source
 
 __all__ = [
     "BOM",
     "MAX_DOCUMENT_BYTES",
+    "MAX_MEMORY_BYTES",
     "JsonRecords",
     "by_line",
     "first_lines",
@@ -34,14 +34,9 @@ __all__ = [
 
 MAX_DOCUMENT_BYTES = 1 << 27
 MAX_MEMORY_BYTES = 300 << 20  # that the values of a document may take
-MAX_ELEMENT_CHARS = 1 << 22  # of an array
-CHUNK_BYTES = 1 << 20
 RECORDS_PER_BATCH = 1 << 15
 SNIFFED_LINES = 20
 BOM = b"\xef\xbb\xbf"
-_FILLED = re.compile(r"[^ \t\r\n]")
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")  # escaped, or as json takes it from bytes
-
 
 Parse = Callable[[bytes], Any]
 
@@ -129,7 +124,7 @@ def loads(data: bytes) -> Any:
         RecursionError: nested too deep.
     """
     value = json.loads(data.removeprefix(BOM))
-    if (b"\\u" in data or b"\xed" in data) and _HALF_PAIR.search(data):
+    if (b"\\u" in data or b"\xed" in data) and HALF_PAIR.search(data):
         json.dumps(value, ensure_ascii=False).encode()
     return value
 
@@ -167,7 +162,7 @@ def load(source: Source) -> Any:
             file=source.path,
             hint="Write it as JSON lines, one object a line",
         )
-    if _memory(data) > MAX_MEMORY_BYTES:
+    if memory_of(data) > MAX_MEMORY_BYTES:
         raise FormatError(
             f"one JSON document of more values than fit in {MAX_MEMORY_BYTES >> 20} MiB",
             file=source.path,
@@ -179,92 +174,26 @@ def load(source: Source) -> Any:
         raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
 
 
-def _memory(data: bytes) -> int:
-    """About how many bytes the values of a document take in CPython at most, with the text itself."""
-    return 2 * len(data) + 240 * data.count(b"{") + 64 * (data.count(b"[") + data.count(b","))
-
-
 def _elements(source: Source) -> Iterator[JsonRecords]:
     """Elements of an array, numbered from 1, in batches."""
     batch = JsonRecords()
-    for number, (value, text) in enumerate(_values(source), 1):
-        if "\\u" in text and _HALF_PAIR.search(text.encode()) and not _is_text(value):
-            batch.rejects.add(number, "not_json", text)
-        else:
-            batch.add(number, value)
-        if len(batch.numbers) + len(batch.rejects.lines) >= RECORDS_PER_BATCH:
-            yield batch
-            batch = JsonRecords()
+    with source.open() as stream:
+        window = Window(stream)
+        for number, value in enumerate(told(_array(window), source), 1):
+            if window.half_pairs and not _is_text(value):
+                batch.rejects.add(number, "not_json", value)
+            else:
+                batch.add(number, value)
+            if len(batch.numbers) + len(batch.rejects.lines) >= RECORDS_PER_BATCH:
+                yield batch
+                batch = JsonRecords()
     yield batch
 
 
-def _values(source: Source) -> Iterator[tuple[Any, str]]:
-    """Values of an array with their text."""
-    with source.open() as stream:
-        text = _Text(stream)
-        try:
-            text.step()  # over the opening bracket
-            mark = text.next()
-            while mark != "]":
-                value = text.value()
-                mark = text.next()
-                if mark not in {",", "]"}:
-                    raise ValueError(f"an array goes on with {mark!r}" if mark else "an array has no end")
-                yield value
-                if mark == ",":
-                    text.step()
-            text.step()
-            if more := text.next():
-                raise ValueError(f"after an array comes {more!r}")
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"not JSON ({error})", file=source.path, hint="Fetch the file again") from error
-
-
-class _Text:
-    """The text of a stream, from a place that moves on; only what is needed of it is held."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._parse = json.JSONDecoder().raw_decode
-        self._text, self._at, self._ended = "", 0, False
-
-    def next(self) -> str:
-        """The next character that is no white space; empty at the end."""
-        while True:
-            found = _FILLED.search(self._text, self._at)
-            if found is not None:
-                self._at = found.start()
-                return found[0]
-            self._at = len(self._text)
-            if self._ended:
-                return ""
-            self._fill()
-
-    def step(self) -> None:
-        """Go over the next character."""
-        self.next()
-        self._at += 1
-
-    def value(self) -> tuple[Any, str]:
-        """The next value and its text. While it is not whole more is read, twice as much each time."""
-        self.next()
-        while True:
-            try:
-                value, end = self._parse(self._text, self._at)
-            except ValueError:
-                if self._ended or len(self._text) - self._at > MAX_ELEMENT_CHARS:
-                    raise
-                end = len(self._text)
-            if end < len(self._text) or self._ended:
-                text, self._at = self._text[self._at : end], end
-                return value, text
-            self._fill()  # it may go on
-
-    def _fill(self) -> None:
-        data = self._stream.read(max(CHUNK_BYTES, len(self._text) - self._at))
-        self._text, self._at = self._text[self._at :] + self._decode(data, not data), 0
-        self._ended = not data
+def _array(window: Window) -> Iterator[Any]:
+    window.take("[")
+    yield from elements(window)
+    window.end()
 
 
 def _is_text(value: Any) -> bool:

@@ -9,49 +9,34 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-from mithra.errors import FormatError
 from mithra.observe.readers import jsonfile
 from mithra.observe.readers.jsonfile import JsonRecords
-from mithra.observe.source import CHUNK_BYTES, Source
+from mithra.observe.readers.jsonwindow import Window, elements, memory_of, told
+from mithra.observe.source import Source
 
 __all__ = ["batches", "objects", "shaped"]
 
-MAX_ELEMENT_CHARS = 1 << 25
 MAX_SHAPED_BYTES = 1 << 27
+MAX_KEYS = 1 << 16  # of an object that is itself the record
 RECORDS_PER_BATCH = 1 << 13  # many more objects alive, and the collector looks at them again and again
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
-_SPACE = re.compile(r"[ \t\r\n]*")
-_KEY = re.compile(r'[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
-_AFTER_VALUE = set(" \t\r\n,]}:")
-_DECODER = json.JSONDecoder(strict=False)  # a control character is a fault of one record
 
 
 def objects(source: Source) -> Iterator[JsonRecords]:
     """Objects in batches, numbered from 1 (or by their lines).
 
     Raises:
-        FormatError: not JSON, cut short, or with one element of over 33 million characters.
+        FormatError: not JSON, cut short, or one element takes more memory than a record may.
     """
-    if _by_line(source.sample):
+    if jsonfile.by_line(source.sample):
         yield from jsonfile.records(source)
         return
-    batch, number = JsonRecords(), 0
+    batch = JsonRecords()
     with source.open() as stream:
-        window = _Window(stream)
-        elements = _elements(window)
-        while True:
-            try:
-                value = next(elements)
-            except StopIteration:
-                break
-            except (ValueError, RecursionError) as error:
-                hint = "Fetch the file again"
-                raise FormatError(f"not JSON ({error})", file=source.path, hint=hint) from error
-            number += 1
+        window = Window(stream)
+        for number, value in enumerate(told(_values(window), source), 1):
             batch.add(number, _with_whole_characters(value) if window.half_pairs else value)
             if len(batch.values) >= RECORDS_PER_BATCH:
                 yield batch
@@ -68,7 +53,7 @@ def shaped(source: Source, shape: Any) -> Any:
 
     with source.open() as stream:
         data = stream.read(MAX_SHAPED_BYTES + 1)
-    if len(data) > MAX_SHAPED_BYTES:
+    if len(data) > MAX_SHAPED_BYTES or memory_of(data) > jsonfile.MAX_MEMORY_BYTES:
         return None
     try:
         return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=shape)
@@ -83,106 +68,15 @@ def batches(values: list[dict[str, Any]]) -> Iterator[JsonRecords]:
         yield JsonRecords(list(range(start + 1, start + 1 + len(part))), part)
 
 
-class _Window:
-    """The part of a stream's text that is being looked at."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8-sig")("replace")
-        self._text, self._at = "", 0
-        self.half_pairs = False  # there may be half a surrogate pair, which is no character
-
-    def peek(self) -> str:
-        """The next character that is no white space; "" at the end."""
-        while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it always matches
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                return ""
-
-    def take(self, wanted: str) -> str:
-        """The next character that is no white space, which must be one of the wanted."""
-        mark = self._text[self._at : self._at + 1]
-        if not mark or mark not in wanted:
-            mark = self.peek()
-        if not mark or mark not in wanted:
-            raise ValueError(f"expected one of {wanted} and found {mark or 'the end'}")
-        self._at += 1
-        return mark
-
-    def value(self) -> Any:
-        """The next JSON value."""
-        self.peek()
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-            except ValueError:
-                if len(self._text) - self._at > MAX_ELEMENT_CHARS or not self._more():
-                    raise
-                continue
-            if self._text[end : end + 1] in _AFTER_VALUE or not self._more():  # a number might go on
-                self._at = end
-                return value
-
-    def key(self) -> str:
-        """The next key of an object, its colon and the white space around it."""
-        found = _KEY.match(self._text, self._at)
-        if found is not None:
-            self._at = found.end()
-            return found[1]
-        key = str(self.value())
-        self.take(":")
-        return key
-
-    def whole(self) -> list[Any] | None:
-        """The array that comes next, if the window holds all of it."""
-        try:
-            value, end = _DECODER.raw_decode(self._text, self._at)
-        except ValueError:
-            return None
-        self._at = end
-        return value if isinstance(value, list) else [value]
-
-    def _more(self) -> bool:
-        held = len(self._text) - self._at  # as much again, so that a large value is not tried too often
-        chunk = self._stream.read(max(CHUNK_BYTES, held))
-        self.half_pairs = self.half_pairs or bool(b"\\u" in chunk and _HALF_PAIR.search(chunk))
-        self._text = self._text[self._at :] + self._decoder.decode(chunk, final=not chunk)
-        self._at = 0
-        return bool(chunk)
-
-
-def _by_line(sample: bytes) -> bool:
-    """The first line is an object, and another begins after it."""
-    first, _, rest = sample.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
-    if not first.startswith(b"{") or not rest.lstrip().startswith(b"{"):
-        return False
-    try:
-        json.loads(first)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _elements(window: _Window) -> Iterator[Any]:
+def _values(window: Window) -> Iterator[Any]:
     if window.take("[{") == "[":
-        yield from _array(window)
+        yield from elements(window)
     else:
         yield from _under_keys(window)
-    if window.peek():
-        raise ValueError("more text after its end")
+    window.end()
 
 
-def _array(window: _Window) -> Iterator[Any]:
-    if window.peek() == "]":
-        window.take("]")
-        return
-    yield window.value()
-    while window.take(",]") == ",":
-        yield window.value()
-
-
-def _under_keys(window: _Window) -> Iterator[dict[str, Any]]:
+def _under_keys(window: Window) -> Iterator[dict[str, Any]]:
     """The objects in arrays under an object's keys; the object itself where there are none."""
     itself: dict[str, Any] = {}
     found = False
@@ -198,12 +92,14 @@ def _under_keys(window: _Window) -> Iterator[dict[str, Any]]:
             held = window.whole()
             if held is None:
                 window.take("[")
-            for value in _array(window) if held is None else held:
+            for value in elements(window) if held is None else held:
                 if isinstance(value, dict):
                     found = True
                     yield value
             if held is not None and not found:
                 itself[key] = held
+        if not found and len(itself) > MAX_KEYS:
+            raise ValueError(f"one object of over {MAX_KEYS} keys")
         if window.take(",}") == "}":
             break
     if not found:

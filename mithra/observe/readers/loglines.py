@@ -13,7 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.names import canonicalize
-from mithra.observe.records import client_hash, date_reason, first_reason, resolutions, seconds_to_time
+from mithra.observe.records import (
+    client_hash,
+    date_reason,
+    first_reason,
+    masked,
+    resolutions,
+    seconds_to_time,
+)
 from mithra.observe.source import MAX_LINE_BYTES, Options, Rejects, Rows, Source
 
 __all__ = [
@@ -24,7 +31,6 @@ __all__ = [
     "answer_rows",
     "batches",
     "fields",
-    "masked",
     "not_internet",
     "questions",
     "rejected",
@@ -39,8 +45,6 @@ MAX_PARTS = 64  # counts of batches that are not added up yet
 MAX_CLIENTS = 1 << 18  # hashes held
 
 ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)(?:%\w+)?"
-_TOKEN = re.compile(r"[0-9A-Fa-f.:]{3,}(?:%\w+)?")
-_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 
 def sniffer(pattern: str) -> Callable[[bytes], bool]:
@@ -107,16 +111,6 @@ def questions(batch: pa.RecordBatch, kind: str) -> pa.RecordBatch:
 def not_internet(classes: pa.Array) -> pa.Array:
     """A reason where the class is not IN, but CH, say, for `version.bind`."""
     return pc.if_else(pc.equal(classes, "IN"), pa.scalar(None, pa.string()), "class_not_in")
-
-
-def masked(text: str) -> str:
-    """Text without addresses (and times, which have colons too)."""
-    return _TOKEN.sub(_mask, text)
-
-
-def _mask(found: re.Match[str]) -> str:
-    token = found[0]
-    return "<address>" if token.count(":") > 1 or _IPV4.search(token) else token
 
 
 class QueryCounts:

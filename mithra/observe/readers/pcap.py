@@ -119,7 +119,9 @@ def _take(message_of: Datagram, lookups: Lookups, talks: Recent[bool]) -> None:
 
 def _classic(stream: BinaryIO, source: Source, lookups: Lookups) -> Iterator[Packet]:
     head = _exactly(stream, 24, source)
-    order = _CLASSIC[head[:4]]
+    order = _CLASSIC.get(head[:4])
+    if order is None:
+        raise FormatError("no classic packet capture", value=head[:4], file=source.path)
     link = struct.unpack(f"{order}I", head[20:])[0] & 0xFFFF  # above are flags
     if link not in LINKS:
         hint = "Capture on an Ethernet, IP, cooked or loopback interface"

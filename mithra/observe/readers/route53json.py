@@ -23,7 +23,8 @@ import pyarrow.json
 
 from mithra.errors import FormatError
 from mithra.observe.readers import jsonfile
-from mithra.observe.readers.loglines import SHOWN_CHARS, batches, masked
+from mithra.observe.readers.loglines import SHOWN_CHARS, batches
+from mithra.observe.records import masked
 from mithra.observe.source import Rejects, Source
 
 __all__ = ["records_of", "sniff_route53"]
@@ -55,6 +56,7 @@ _EXPORTED = r"^\d{4}-\d\d-\d\dT[\d:.]+Z? \{"
 _PACKED = re.compile(rb'"[dD]ata"\s*:\s*"([A-Za-z0-9+/]{64,})')
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"\s*")
+_OPENS = re.compile(rb"\s*\{")
 _MARKS = (b"query_timestamp", b"query_name")
 
 
@@ -154,7 +156,7 @@ def _documents(source: Source) -> Iterator[tuple[pa.RecordBatch, Rejects]]:
 
 def _read(data: pa.Buffer) -> pa.RecordBatch | None:
     """JSON objects as rows of _ROW; None where one does not have its types."""
-    if not 0 < len(data) <= MAX_BLOCK_BYTES:
+    if len(data) > MAX_BLOCK_BYTES or not _OPENS.match(memoryview(data)):  # a null there crashes Arrow 26
         return None
     reading = pa.json.ReadOptions(use_threads=False, block_size=len(data))
     try:

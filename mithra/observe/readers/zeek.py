@@ -283,7 +283,7 @@ def _logs(sample: bytes) -> set[str]:
 
 def _columns_of_others(sample: bytes) -> frozenset[str]:
     """Columns of logs that a file does not begin with, none in a stream of several (they state `_path`)."""
-    logs = set(LOGS) if b'"_path"' in sample else _logs(sample)
+    logs = set(LOGS) if b'"_path"' in sample else _logs(sample) or set(LOGS)
     others, log = set[str](), "query"
     for name in COLUMNS:
         log = name if name in LOGS else log

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import FormatError
-from mithra.observe.readers import jsonfile
+from mithra.observe.readers import jsonfile, jsonwindow
 from mithra.observe.source import Source
 
 VALUES = st.recursive(
@@ -36,7 +36,7 @@ def read(path: Path, data: bytes) -> tuple[list[tuple[int, object]], list[tuple[
     st.lists(VALUES, max_size=6), st.sampled_from([1, 3, 1 << 20]), st.booleans(), st.sampled_from([None, 1])
 )
 def test_an_array_in_pieces(tmp_path, monkeypatch, values, chunk, ascii, indent):
-    monkeypatch.setattr(jsonfile, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(jsonwindow, "CHUNK_BYTES", chunk)
     text = json.dumps(values, ensure_ascii=ascii, indent=indent)
     found, rejects = read(tmp_path / "a.json", f" \n{text}\n".encode())
     expected = list(enumerate(values, 1))
@@ -62,11 +62,12 @@ def test_an_object_of_too_many_values_is_refused_before_it_is_made(tmp_path):
         read(tmp_path / "a.json", b'{"a":[' + b"{}," * 1_300_000 + b"{}]}")
 
 
-def test_an_element_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(jsonfile, "MAX_ELEMENT_CHARS", 1000)
-    monkeypatch.setattr(jsonfile, "CHUNK_BYTES", 100)
-    with pytest.raises(FormatError, match="not JSON"):
-        read(tmp_path / "a.json", b'[{"a":"' + b"x" * 5000 + b'"}]')
+@pytest.mark.parametrize("limit", ["MAX_VALUE_CHARS", "MAX_VALUE_MEMORY_BYTES"])
+def test_an_element_without_end_is_refused(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(jsonwindow, limit, 1000)
+    monkeypatch.setattr(jsonwindow, "CHUNK_BYTES", 100)
+    with pytest.raises(FormatError, match="more memory than a record may"):
+        read(tmp_path / "a.json", b'[{"a":"' + b"x" * 50_000 + b'"}]')
 
 
 @pytest.mark.parametrize("half", [b"\\ud800", b"\xed\xa0\x80"], ids=["escaped", "raw"])

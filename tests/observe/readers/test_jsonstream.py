@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import FormatError
-from mithra.observe.readers import jsonstream
+from mithra.observe.readers import jsonfile, jsonstream, jsonwindow
 from mithra.observe.source import Source
 
 VALUES = st.recursive(
@@ -32,7 +32,7 @@ def collect(path, text):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OBJECTS, st.sampled_from([None, 1]), st.integers(1, 20), st.booleans())
 def test_every_layout_gives_the_objects(tmp_path, monkeypatch, objects, indent, chunk, ascii):
-    monkeypatch.setattr(jsonstream, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(jsonwindow, "CHUNK_BYTES", chunk)
     keyed = {"status": "ok", "count": 3} | {f"k{i}": [value] for i, value in enumerate(objects)}
     for document in (objects, {"a": 1.5, "objects": objects, "z": {"b": []}}, keyed):
         text = json.dumps(document, indent=indent, ensure_ascii=ascii)
@@ -78,3 +78,18 @@ def test_what_is_no_object_is_told(tmp_path):
 def test_what_is_cut_or_no_json_is_refused(tmp_path, text):
     with pytest.raises(FormatError, match="not JSON"):
         collect(tmp_path / "x", text)
+
+
+def test_documents_of_too_many_values_are_not_made_whole(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b'{"a":[{},{},{}]}')
+    assert jsonstream.shaped(Source.at(path), dict) == {"a": [{}, {}, {}]}
+    monkeypatch.setattr(jsonfile, "MAX_MEMORY_BYTES", 700)
+    assert jsonstream.shaped(Source.at(path), dict) is None
+
+
+def test_an_object_of_too_many_keys_is_no_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(jsonstream, "MAX_KEYS", 2)
+    assert collect(tmp_path / "x", '{"a":1,"b":2}') == ([{"a": 1, "b": 2}], [])
+    with pytest.raises(FormatError, match="over 2 keys"):
+        collect(tmp_path / "x", '{"a":1,"b":2,"c":3}')

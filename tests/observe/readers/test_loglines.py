@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import MithraError
-from mithra.observe.readers import loglines
 
 LINES = {
     "bind-query-log": "24-Aug-2026 02:47:22.825 client 192.0.2.7#1 (a.example): query: a.example IN A +",
@@ -68,8 +67,3 @@ def test_only_typed_errors(read, name, data):
 def test_a_table_of_dates_and_names_is_no_log(read):
     got = read("first_seen,domain\n2026-08-24 02:47:22,a.example\n")
     assert got.reader not in LINES
-
-
-def test_masked():
-    shown = loglines.masked("from 192.0.2.7, ::ffff:192.0.2.7 and fe80::1%eth0 to www.example.com")
-    assert shown == "from <address>, <address> and <address> to www.example.com"

@@ -220,6 +220,11 @@ def test_lengths_left_to_the_network_card(read):
     assert rows(read(pcap(bytes(packet)))) == ONE
 
 
+def test_what_is_no_capture_is_refused(read):
+    with pytest.raises(FormatError, match="no classic packet capture"):
+        read("first_seen,domain\n2026-01-01,a.example\n", "pcap")
+
+
 def test_other_link_types_are_refused(read):
     with pytest.raises(FormatError, match="link type"):
         read(pcap(query_packet(), link=147))

@@ -192,3 +192,8 @@ def test_real_records(read, path):
     assert (got.reader, got.rejects) == ("route53-resolver", [])
     assert got.column("queries", "name") == ["ip-127-0-0-62.alert.firewall.canary"]
     assert answers(got) == [("ip-127-0-0-62.alert.firewall.canary", "A", "127.0.0.62")]
+
+
+def test_a_null_first_is_one_reject(read):
+    got = read("null\n" + lines(RECORD), "route53-resolver")
+    assert (got.rejects, len(got.tables["queries"])) == ([(1, "not_an_object")], 1)
