@@ -65,7 +65,7 @@ def bench_ingest(
     Args:
         formats: names of readers; default all that `mithra.bench.records` has a file of.
         records: records a file, or a few more; default 200,000, and a million where DuckDB is the measure,
-            since what any ingest costs once (half a second) would be most of a short one.
+            since what any ingest costs once (a quarter of a second) would be most of a short one.
         threads: cores that every process may use.
         repeats: runs, of which the median counts.
         folder: where to put the files and the workspaces, removed at the end; default the system's.
