@@ -7,21 +7,17 @@ memory is its own; medians over the runs.
 
 from __future__ import annotations
 
-import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from mithra.bench.process import in_process
 from mithra.errors import UsageError
 from mithra.observe.engine import silence
 
@@ -69,9 +65,9 @@ def bench_build(
         floors, builds = [], []
         for run in range(repeats):
             with console.status(f"run {run + 1} of {repeats}: {_FLOOR}"):
-                floors.append(_in_process("floor", threads, file))
+                floors.append(in_process(_floor, threads, file))
             with console.status(f"run {run + 1} of {repeats}: ingest and snapshot"):
-                builds.append(_in_process("build", threads, file, Path(scratch) / f"lake{run}"))
+                builds.append(in_process(_build, threads, file, Path(scratch) / f"lake{run}"))
     return _results(edges, threads, floors, builds)
 
 
@@ -114,25 +110,6 @@ def _results(
     return records
 
 
-def _in_process(step: str, threads: int, *arguments: Path) -> dict[str, Any]:
-    """Run one step in a fresh interpreter and return what it measured."""
-    call = f"run_step({step!r}, {threads}, {[str(a) for a in arguments]!r})"
-    code = f"from mithra.bench.speed import run_step; {call}"
-    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)  # noqa: S603
-    measured: dict[str, Any] = json.loads(done.stdout)
-    return measured
-
-
-def run_step(step: str, threads: int, arguments: list[str]) -> None:
-    """Do one step on that many cores and write what it took to stdout as JSON; run by `_in_process`."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    measured = _STEPS[step](threads, *arguments)
-    used = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    measured["peak_rss_bytes"] = sum(used) * (1 if sys.platform == "darwin" else 1024)
-    sys.stdout.write(json.dumps(measured))
-
-
 def _floor(threads: int, file: str) -> dict[str, Any]:
     with _connected(threads) as con:
         begun = time.perf_counter()
@@ -167,8 +144,6 @@ def _build(threads: int, file: str, lake: str) -> dict[str, Any]:
         "snapshot_edges": sum(relation.edges for relation in taken.relations.values()),
     }
 
-
-_STEPS: dict[str, Callable[..., dict[str, Any]]] = {"floor": _floor, "build": _build}
 
 _COF_SQL = """
 CREATE MACRO draw(i, salt) AS CAST(hash(i * 64 + salt + {seed} * 1000003) % 1000000007 AS BIGINT);

@@ -112,6 +112,57 @@ def names(
     write_json([record], json_file)
 
 
+@app.command(epilog=example("mithra bench ingest --formats cof,zeek-json --json ingest.json"))
+def ingest(
+    ctx: typer.Context,
+    formats: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="Formats to read. Default: all that have a bar.")
+    ] = None,
+    records: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Records a file. Default: 200,000; 1,000,000 of cof and zeek-json."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores that a run may use.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Runs, of which the median counts.")] = 3,
+    json_file: JsonFile = None,
+) -> None:
+    """Time reading each format into a workspace, beside what it must reach."""
+    from mithra.bench.ingest import bench_ingest
+
+    results = bench_ingest(
+        [name for name in formats.split(",") if name] if formats else None,
+        None if records is None else whole_number(records, "--records"),
+        threads=threads,
+        repeats=repeats,
+        progress=messages(ctx).progress,
+    )
+    if json_file != STDOUT:
+        columns = [
+            "seconds",
+            "records_per_second",
+            "records_per_core_second",
+            "peak_rss_bytes",
+            "ratio_to_floor",
+        ]
+        rows = (
+            [record["name"], *(_rounded(record[column]) for column in columns), _bar(record)]
+            for record in results
+        )
+        print_table(["name", *columns, "bar", "met"], [[*row[:-1], *row[-1]] for row in rows])
+    write_json(results, json_file)
+
+
+def _rounded(value: float | None) -> float | None:
+    return value if value is None or value < 1000 else round(value)
+
+
+def _bar(record: dict[str, Any]) -> tuple[str, str]:
+    """What must be reached, and whether it is."""
+    ((measure, bar),) = record["bar"].items()
+    told = f"{bar:,} a core" if measure == "records_per_core_second" else f"{bar} floors"
+    return told, "yes" if record["met"] else "NO"
+
+
 def _report(records: Sequence[dict[str, Any]], columns: Sequence[str], json_file: Any) -> None:
     if json_file != STDOUT:
         print_table(columns, ([record[column] for column in columns] for record in records))

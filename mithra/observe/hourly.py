@@ -165,6 +165,8 @@ def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:
         # Both factors are below the number of rows, so their product fits.
         words = column.dictionary_encode(null_encoding="encode")
         words = words.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        if not words.any():  # all alike, so the groups stay
+            continue
         both = pa.array(codes * (int(words.max(initial=0)) + 1) + words).dictionary_encode()
         codes = both.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     first = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)

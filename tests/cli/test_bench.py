@@ -82,6 +82,28 @@ def test_building_is_timed_beside_a_bare_group_by(mithra):
     assert all(record["edges"] == 2000 for record in records)
 
 
+@pytest.mark.slow
+def test_reading_is_timed_format_by_format(mithra):
+    options = ["--formats", "hosts,plain", "--records", "2e2", "--repeats", 1]
+    records = json.loads(mithra("bench", "ingest", *options, "--json", "-").stdout)
+    assert [(record["name"], record["edges"]) for record in records] == [
+        ("ingest/hosts", 200),
+        ("ingest/plain", 200),
+    ]
+    table = mithra("bench", "ingest", *options).stdout
+    rows = [line.split() for line in table.splitlines()[3:] if line.strip()]
+    assert [(row[0], row[-4:-1]) for row in rows] == [
+        (name, ["100,000", "a", "core"]) for name in ("ingest/hosts", "ingest/plain")
+    ]
+    assert {row[-1] for row in rows} <= {"yes", "NO"}
+
+
+def test_a_format_that_does_not_exist_is_wrong_usage(mithra):
+    result = mithra("bench", "ingest", "--formats", "punchcard")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no such format" in result.stderr
+
+
 def test_faults_exits_with_1_where_a_promise_was_broken(mithra, monkeypatch):
     def found(bars, counts, progress):
         return [

@@ -28,6 +28,7 @@ _URL = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,9}://(?:[^\s/@'\"]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?(/+[^\s/'\"|;&)]+)?",
     re.IGNORECASE,
 )
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+)(?::\d*)?((?:/[\w./-]*)?)", re.ASCII)
 _DEVICE = re.compile(r"/dev/(?:tcp|udp)/([\w.-]+)/\d")
 _TOOLS = "wget|curl|tftp|ftpget|nc|ncat|netcat|telnet|ping|ssh|nslookup|dig"
 _CALL = re.compile(rf"(?:^|[\s;&|(`/])({_TOOLS})\s+([^;&|`)\n]*)")
@@ -74,19 +75,12 @@ def cowrie_sightings(event: Mapping[str, Any]) -> list[Sighting]:
 def dionaea_sightings(record: Mapping[str, Any]) -> list[Sighting]:
     """Hosts of one of Dionaea's incidents, or of a connection as its other log has it."""
     origin, data = _text(record, "origin"), _dict(record.get("data"))
-    link = _dict(data.get("connection") or data.get("con") or record.get("connection"))
-    if origin is None:
-        how, ends = _text(link, "type"), (_text(record, "src_ip"), _text(record, "src_hostname"))
-    else:
-        how, ends = origin.rpartition(".")[2], (_text(link, "remote_ip"), _text(link, "remote_hostname"))
     if origin in _DOWNLOADS:
         found = _file(data, done=origin == "dionaea.download.complete")
-    elif origin is not None and not origin.startswith("dionaea.connection."):
-        return []
-    elif how == "connect":  # by the sensor, as the attacker's code wanted
-        found = _Found("callback", None, {ends[1] or ends[0]: None})
+    elif origin is None or origin.startswith("dionaea.connection."):
+        found = _connection(record, origin, data)
     else:
-        found = _Found("connect", SCANNING, {ends[0] if how in {"accept", "reject"} else None: None})
+        return []
     return _sightings(found, record, _text(record, "name") or "dionaea")
 
 
@@ -170,13 +164,29 @@ def _sightings(found: _Found, record: Mapping[str, Any], sensor: str | None) -> 
 def _file(record: Mapping[str, Any], *, done: bool) -> _Found:
     """The host of a URL that was fetched, or was to be."""
     url = _text(record, "url") or ""
+    plain = _PLAIN_URL.fullmatch(url)
     try:
-        parts = urlsplit(url)
-        host, path = parts.hostname or url, parts.path.strip("/")
+        if plain is None:
+            parts = urlsplit(url)
+            host, path = parts.hostname or url, parts.path.strip("/")
+        else:  # urlsplit would say the same, slowly
+            host, path = plain[1].lower(), plain[2].strip("/")
     except ValueError:
         host, path = url, ""
     kind = "download" if done else "download_attempt"
     return _Found(kind, INGRESS, {host: (FETCHED if done else ORDERED) if path else None})
+
+
+def _connection(record: Mapping[str, Any], origin: str | None, data: Mapping[str, Any]) -> _Found:
+    """The other end of a connection, as an incident or the log of connections has it."""
+    link = _dict(data.get("connection") or data.get("con") or record.get("connection"))
+    if origin is None:
+        how, ends = _text(link, "type"), (_text(record, "src_ip"), _text(record, "src_hostname"))
+    else:
+        how, ends = origin.rpartition(".")[2], (_text(link, "remote_ip"), _text(link, "remote_hostname"))
+    if how == "connect":  # by the sensor, as the attacker's code wanted
+        return _Found("callback", None, {ends[1] or ends[0]: None})
+    return _Found("connect", SCANNING, {ends[0] if how in {"accept", "reject"} else None: None})
 
 
 def _command(text: str) -> _Found:

@@ -8,6 +8,7 @@ such arrays is itself the one record. JSON lines are read as lines.
 from __future__ import annotations
 
 import codecs
+import gc
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -55,10 +56,15 @@ def shaped(source: Source, shape: Any) -> Any:
         data = stream.read(MAX_SHAPED_BYTES + 1)
     if len(data) > MAX_SHAPED_BYTES or memory_of(data) > jsonfile.MAX_MEMORY_BYTES:
         return None
+    collecting = gc.isenabled()
+    gc.disable()  # it would look again and again through objects of which none is garbage
     try:
         return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=shape)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def batches(values: list[dict[str, Any]]) -> Iterator[JsonRecords]:

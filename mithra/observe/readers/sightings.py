@@ -10,8 +10,7 @@ the host.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -21,7 +20,6 @@ from mithra.names import canonicalize
 from mithra.observe.readers.labels import LOCAL_NAMES
 from mithra.observe.records import canonical_addresses, date_reason, first_reason, seconds_to_time
 from mithra.observe.source import Options, Rejects, Rows, Source
-from mithra.schema import table_schema
 
 __all__ = ["FETCHED", "ORDERED", "SERVICES", "Labelled", "Sighting", "sighting_rows"]
 
@@ -44,7 +42,9 @@ FETCHED, ORDERED = (
 _NULL = pa.scalar(None, pa.string())
 
 
-Labelled = dict[tuple[str, str], tuple[datetime, float]]  # by host and source: since when, how sure
+Labelled = dict[
+    tuple[str, str], tuple[int, float]
+]  # by host and source: since when (epoch seconds), how sure
 
 
 class Sighting(NamedTuple):
@@ -106,39 +106,48 @@ def sighting_rows(
     payload = pa.array([sighting.payload for sighting in seen], pa.float64())
     fetched = pc.and_(keep, pc.and_(unknown, pc.is_valid(payload)))
     if pc.any(fetched).as_py():
-        downloads = table.append_column("confidence", payload).filter(fetched)
-        yield _labels(downloads, options, {} if labelled is None else labelled)
+        hosts, said_by = (table[column].filter(fetched).to_pylist() for column in ("indicator", "source"))
+        told = zip(
+            hosts,
+            said_by,
+            seconds.filter(fetched).to_pylist(),
+            payload.filter(fetched).to_pylist(),
+            strict=True,
+        )
+        yield _labels(told, options, {} if labelled is None else labelled)
     for i in pc.indices_nonzero(pc.invert(keep)).to_pylist():
         rejects.add(lines[i], reason[i].as_py(), seen[i].indicator)
     if rejects.lines:
         yield rejects
 
 
-def _labels(downloads: pa.Table, options: Options, labelled: Labelled) -> Rows:
-    rows = []
-    for row in downloads.to_pylist():
-        host, seen_at, confidence = row["indicator"], row["seen_at"], row["confidence"]
-        since, surest = labelled.get((host, row["source"]), (seen_at, 0.0))
-        if _is_service(host) or (seen_at >= since and confidence <= surest):
+def _labels(downloads: Iterable[tuple[str, str, int, float]], options: Options, labelled: Labelled) -> Rows:
+    """Labels of hosts by their source, epoch seconds and confidence, where they tell more than before."""
+    kept = []
+    for host, source, seen_at, confidence in downloads:
+        since, surest = labelled.get((host, source), (seen_at, 0.0))
+        if (seen_at >= since and confidence <= surest) or _is_service(host):
             continue
-        labelled[host, row["source"]] = min(since, seen_at), max(surest, confidence)
-        rows.append(
-            {
-                "name": host,
-                "verdict": options.verdict or "nefarious",
-                "category": options.category or PAYLOAD,
-                "confidence": confidence,
-                "known_at": seen_at,
-                "source": row["source"],
-            }
-        )
-    schema = table_schema("labels")
-    return Rows(
-        "labels",
-        pa.Table.from_pylist(rows, schema.remove(schema.get_field_index("ingest_id"))),
+        labelled[host, source] = min(since, seen_at), max(surest, confidence)
+        kept.append((host, source, seen_at, confidence))
+    names, sources, times, confidences = zip(*kept, strict=True) if kept else ((), (), (), ())
+    table = pa.table(
+        {
+            "name": pa.array(names, pa.string()),
+            "verdict": pa.repeat(pa.scalar(options.verdict or "nefarious"), len(kept)),
+            "category": pa.repeat(pa.scalar(options.category or PAYLOAD), len(kept)),
+            "confidence": pa.array(confidences, pa.float64()),
+            "known_at": seconds_to_time(pa.array(times, pa.int64()), options.now_seconds),
+            "valid_until": pa.nulls(len(kept), pa.timestamp("us", tz="UTC")),
+            "source": pa.array(sources, pa.string()),
+        }
     )
+    return Rows("labels", table)
 
 
 def _is_service(host: str) -> bool:
-    labels = host.split(".")
-    return any(".".join(labels[i:]) in SERVICES for i in range(len(labels)))
+    while host:
+        if host in SERVICES:
+            return True
+        host = host.partition(".")[2]
+    return False

@@ -37,7 +37,7 @@ KINDS = pa.array([None, "A", "AAAA", "TXT", "CNAME"])
 IPV4, IPV6, TEXT, NAME = 1, 2, 3, 4
 DNSSEC_TYPES = {"NSEC", "NSEC3", "NSEC3PARAM"}  # all that Zeek logs of such an answer, or its beginning
 
-_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_IPV4 = r"^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$"
 _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 _TXT_PREFIX = r"(?:^| )(?:TXT|SPF) [0-9]+ "  # before each string of a TXT: its length
 
@@ -106,14 +106,15 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
 def _kinds(values: pa.Array) -> NDArray[np.int64]:
     """What each answer is by its form, as its place in KINDS; the first is one that is not read."""
     words = values.dictionary_encode()
-    kinds = np.array([*map(_kind, words.dictionary.to_pylist()), 0])
+    kinds = np.zeros(len(words.dictionary) + 1, dtype=np.int64)
+    ipv4 = pc.match_substring_regex(words.dictionary, _IPV4).to_numpy(zero_copy_only=False)
+    kinds[:-1][ipv4] = IPV4
+    kinds[:-1][~ipv4] = [*map(_kind, words.dictionary.filter(pa.array(~ipv4)).to_pylist())]
     each: NDArray[np.int64] = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return each
 
 
 def _kind(word: str) -> int:
-    if _IPV4.fullmatch(word):
-        return IPV4
     if _IPV6.fullmatch(word):
         return IPV6
     if word.startswith(("TXT ", "SPF ")):

@@ -207,6 +207,27 @@ def test_hosts_in_commands(command, hosts):
     assert hosts_in_command(command) == hosts
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "labelled"),
+    [
+        ("http://Payload.Example/X.sh", "payload.example", True),
+        ("https://payload.example:8443/a/", "payload.example", True),
+        ("http://payload.example//", "payload.example", False),
+        ("http://payload.example:8443", "payload.example", False),
+        ("http://u:p@payload.example/x", "payload.example", True),
+        ("http://payload.example?x=/y", "payload.example", False),
+        ("http://payload.example/#x", "payload.example", False),
+        ("http://payload.example/x?y=http://other.example/", "payload.example", True),
+        ("ftp://payload.example/%20", "payload.example", True),
+        ("http://payload.example\\x/y", None, False),
+    ],
+)
+def test_urls_are_read_as_urlsplit_reads_them(read, url, host, labelled):
+    got = read(lines(fetched(url)))
+    assert [row["indicator"] for row in got.tables["sightings"]] == ([] if host is None else [host])
+    assert [row["name"] for row in got.tables.get("labels", [])] == ([host] if labelled else [])
+
+
 @pytest.mark.parametrize("text", ["wget ", "http://", "a.", "wget a.", "@", "curl -x ", "/dev/tcp/a"])
 def test_a_command_of_a_megabyte_takes_no_time(text):
     start = time.process_time()
