@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,16 @@ TRAINED_UNTIL = "2026-05-20"  # of the 40 days from 2026-05-01
 
 settings.register_profile("mithra", deadline=None)  # a loaded machine is no failure
 settings.load_profile("mithra")
+
+
+@pytest.fixture(autouse=True)
+def logger_as_it_was() -> Iterator[None]:
+    """The command line gives the library's logger a handler of its own; the next test must not find it."""
+    log = logging.getLogger("mithra")
+    before = list(log.handlers), log.propagate, log.level
+    yield
+    log.handlers, log.propagate = before[0], before[1]
+    log.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

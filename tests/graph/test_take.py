@@ -96,7 +96,7 @@ def test_limits_are_passed_on(workspace):
 
 def test_limits_that_cannot_be_kept_are_an_error_of_ours(workspace):
     with pytest.raises(SnapshotError, match=r"out of memory.*memory_limit"):
-        snapshot(workspace, DAY, memory_limit="1MB")
+        snapshot(workspace, DAY, memory_limit="10KB")
     with pytest.raises(UsageError, match="engine refused"):
         snapshot(workspace, DAY, memory_limit="plenty")
     with pytest.raises(UsageError, match="engine refused"):
