@@ -7,7 +7,6 @@ every name at its dots. A time is the median of several runs, taken in turns, af
 from __future__ import annotations
 
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mithra.bench.process import peak_rss_bytes
 from mithra.errors import MissingExtraError
 from mithra.names import SuffixList, etld_plus_one
 
@@ -65,7 +65,7 @@ def bench_names(n: int = 200_000, *, repeats: int = 5, seed: int = 7) -> dict[st
         "seconds": mine,
         "names_per_second": n / mine,
         "repeats": repeats,
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": peak_rss_bytes(),
         "threads": 1,
         "floor": {"name": "pyarrow split_pattern at dots", "seconds": floor},
         "ratio_to_floor": mine / floor,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["in_process", "run"]
+__all__ = ["in_process", "peak_rss_bytes", "run"]
 
 
 def in_process(
@@ -33,11 +33,11 @@ def run(module: str, step: str, threads: int, arguments: list[str | int]) -> Non
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     measured = getattr(importlib.import_module(module), step)(threads, *arguments)
-    sys.stdout.write(json.dumps({**measured, "peak_rss_bytes": _peak_rss_bytes()}))
+    sys.stdout.write(json.dumps({**measured, "peak_rss_bytes": peak_rss_bytes()}))
 
 
-def _peak_rss_bytes() -> int:
-    """Of this process alone: on Linux `getrusage` begins with the peak of the process that started it."""
+def peak_rss_bytes() -> int:
+    """Most memory that this process held. On Linux `getrusage` begins with the parent's peak, so not by that."""
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
     if found is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from mithra.bench.process import peak_rss_bytes
 from mithra.errors import MithraError
 from mithra.observe.ingest import ingest
 from mithra.observe.readers import READERS
@@ -30,7 +30,6 @@ MEMORY_LIMIT_BYTES = 512 << 20
 DEPTH = 100_000
 CHUNK_BYTES = 1 << 20
 SECONDS_AT_MOST = 600
-_BYTES_PER_KIB = 1 if sys.platform == "darwin" else 1024
 MOST_REJECTS_BYTES = 1 << 21  # each object of this much is a record, and a bad one
 _TIMES = '"time_first":1600000000,"time_last":1600000060}'
 _COF = '{"rrname":"%s.example","rrtype":"A","rdata":"192.0.2.7",' + _TIMES + "\n"
@@ -94,7 +93,7 @@ def read_bomb(file: str, lake: str, format: str) -> None:
     except BaseException as error:
         told |= {"untyped": True, "error": f"{type(error).__name__}: {str(error)[:500]}"}
     told["seconds"] = round(time.perf_counter() - started, 2)
-    told["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_KIB
+    told["peak_rss_bytes"] = peak_rss_bytes()
     sys.stdout.write(json.dumps(told))
 
 
