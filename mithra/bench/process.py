@@ -37,7 +37,7 @@ def run(module: str, step: str, threads: int, arguments: list[str | int]) -> Non
 
 
 def peak_rss_bytes() -> int:
-    """Most memory that this process held. On Linux `getrusage` begins with the parent's peak, so not by that."""
+    """Most memory that this process held; on Linux `getrusage` begins with the parent's peak."""
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
     if found is not None:
