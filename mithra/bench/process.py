@@ -23,7 +23,7 @@ def in_process(
     told = [a if isinstance(a, int) else str(a) for a in arguments]
     call = f"run({step.__module__!r}, {step.__name__!r}, {threads}, {told!r})"
     code = f"from mithra.bench.process import run; {call}"
-    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)  # noqa: S603  our own interpreter
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from mithra.atomic import atomic_path, atomic_text
 from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe.frames import to_pandas, to_polars
 from mithra.schema import TIMESTAMP
 
 __all__ = ["ACTIONS", "LEVELS", "ORIGIN", "SCHEMA", "Decisions"]
@@ -102,13 +103,11 @@ class Decisions:
 
     def to_pandas(self) -> Any:
         """A pandas frame."""
-        return self.table.to_pandas()
+        return to_pandas(self.table)
 
     def to_polars(self) -> Any:
         """A polars frame."""
-        import polars
-
-        return polars.from_arrow(self.table)
+        return to_polars(self.table)
 
     def write(self, path: str | Path) -> Path:
         """Write as Parquet, CSV or JSON lines, by the file's ending, whole or not at all.

@@ -42,7 +42,6 @@ class TrainSettings:
         counts = (
             "window_days",
             "max_examples",
-            "folds",
             "members",
             "width",
             "batch",
@@ -53,3 +52,5 @@ class TrainSettings:
         for name in counts:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1", value=getattr(self, name))
+        if self.folds < 2:
+            raise UsageError("folds must be at least 2: one is held out", value=self.folds)

@@ -7,7 +7,9 @@ out go the schema's columns, and for each row why it is refused, if it is.
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable, Collection, Mapping
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +37,7 @@ from mithra.observe.records import (
 from mithra.observe.source import Options
 from mithra.schema import table_schema
 
-__all__ = ["arrow_of_frame", "conform", "frame_digest", "guess_table"]
+__all__ = ["arrow_of_frame", "conform", "frame_digest", "guess_table", "to_pandas", "to_polars"]
 
 REQUIRED = {
     "resolutions": ("name", "rrtype", "rdata", "first_seen"),
@@ -357,3 +359,29 @@ def _typed(table: str, columns: dict[str, pa.Array], options: Options) -> pa.Tab
 
 
 _LATEST = 253_402_300_799  # the end of the year 9999
+
+
+def to_pandas(table: pa.Table) -> Any:
+    """The table as a pandas frame.
+
+    Raises:
+        UsageError: pandas is not installed.
+    """
+    _needs("pandas")
+    return table.to_pandas()
+
+
+def to_polars(table: pa.Table) -> Any:
+    """The table as a polars frame.
+
+    Raises:
+        UsageError: polars is not installed.
+    """
+    return _needs("polars").from_arrow(table)
+
+
+def _needs(library: str) -> ModuleType:
+    try:
+        return importlib.import_module(library)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{library} is not installed", hint=f"Run: pip install {library}") from error

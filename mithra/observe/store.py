@@ -104,7 +104,7 @@ class TableStore:
                 return
             except CommitFailedError:
                 self._table = None
-                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
+                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311  no secret
             except (DeltaError, OSError) as error:
                 raise self._damaged(error) from error
         raise self._overtaken()

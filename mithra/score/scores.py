@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from mithra.atomic import atomic_path, atomic_text
 from mithra.errors import FormatError, InputError, UsageError
 from mithra.names import display
+from mithra.observe.frames import to_pandas, to_polars
 
 __all__ = ["ORIGIN", "SCHEMA", "VERDICTS", "Scores"]
 
@@ -112,13 +113,11 @@ class Scores:
 
     def to_pandas(self) -> Any:
         """A pandas frame."""
-        return self.table.to_pandas()
+        return to_pandas(self.table)
 
     def to_polars(self) -> Any:
         """A polars frame."""
-        import polars
-
-        return polars.from_arrow(self.table)
+        return to_polars(self.table)
 
     def write(self, path: str | Path, format: str | None = None) -> Path:
         """Write as Parquet, CSV or JSON lines, by the file's ending or `format`; whole or not at all.

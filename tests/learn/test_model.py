@@ -178,3 +178,8 @@ def test_no_client_and_no_key_of_the_workspace_is_in_a_model(
     assert clients
     for secret in (key, key.hex().encode(), *(client.encode() for client in clients)):
         assert secret not in written
+
+
+def test_one_fold_leaves_nothing_to_learn_from() -> None:
+    with pytest.raises(UsageError, match="folds must be at least 2"):
+        mt.TrainSettings(folds=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import duckdb
 import pandas as pd
 import polars as pl
@@ -10,7 +12,7 @@ import pytest
 
 from mithra.errors import UsageError
 from mithra.observe import Workspace, ingest
-from mithra.observe.frames import arrow_of_frame, frame_digest
+from mithra.observe.frames import arrow_of_frame, frame_digest, to_pandas, to_polars
 
 PANDAS = pd.DataFrame(
     {
@@ -93,3 +95,12 @@ def test_digest_is_of_values_not_of_chunks():
     assert frame_digest(table) == frame_digest(chunked)
     assert frame_digest(table) != frame_digest(table.slice(1))
     assert frame_digest(table) != frame_digest(table.rename_columns(["x", *table.column_names[1:]]))
+
+
+@pytest.mark.parametrize(("library", "convert"), [("pandas", to_pandas), ("polars", to_polars)])
+def test_a_library_that_is_not_there_is_named(monkeypatch, library, convert):
+    table = pa.table({"name": ["a.example"]})
+    assert list(convert(table)["name"]) == ["a.example"]
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError, match=f"{library} is not installed.*pip install {library}"):
+        convert(table)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import re
-from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -160,7 +159,7 @@ READERS = [
         about="X.509 certificates in PEM, one or many",
         example=lambda: (
             b"-----BEGIN CERTIFICATE-----\n"
-            + encodebytes(examples.certificate())
+            + base64.encodebytes(examples.certificate())
             + b"-----END CERTIFICATE-----\n"
         ),
         fields=_FIELDS,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mithra.observe.readers.dnsmessage import (
     AAAA,
@@ -32,6 +32,9 @@ from mithra.observe.readers.dnsmessage import (
     Record,
     rdata_text,
 )
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 __all__ = ["Judged", "judge"]
 
@@ -149,7 +152,8 @@ def _edge(name: str) -> str:
 
 
 @functools.cache
-def _suffixes():  # type: ignore[no-untyped-def]  # one name at a time; mithra.names is for whole columns
+def _suffixes() -> PublicSuffixList:
+    """The library itself: `mithra.names` is for whole columns, and takes a millisecond for one name."""
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()

@@ -127,9 +127,9 @@ def take_line(zone: Zone, number: int, line: str, records: Records) -> None:
     if not zone.depth:
         zone.pending, zone.start, zone.blank_owner = [], number, line[:1] in {" ", "\t"}
     for token in tokens:
-        if token == "(":  # noqa: S105
+        if token == "(":  # noqa: S105  a token of the zone, no password
             zone.depth += 1
-        elif token == ")":  # noqa: S105
+        elif token == ")":  # noqa: S105  likewise
             zone.depth = max(zone.depth - 1, 0)
         else:
             zone.pending.append(token)
