@@ -84,7 +84,8 @@ class Workspace:
             WorkspaceError: the folder holds other things, or a later version of mithra made it.
         """
         if not self.exists:
-            if self.path.is_dir() and any(path for path in self.path.iterdir() if not _unfinished(path)):
+            foreign = self.path.is_dir() and any(not _unfinished(path) for path in self.path.iterdir())
+            if foreign and not self.exists:  # asked again: a rival may have made it since
                 raise WorkspaceError(
                     "this folder is not empty and no workspace",
                     value=self.path,

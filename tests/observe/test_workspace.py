@@ -222,6 +222,14 @@ def test_processes_that_ingest_at_once_make_the_tables_together_and_double_nothi
         assert table_digests(Workspace(folder)) == table_digests(clean)
 
 
+def test_a_rival_makes_the_workspace_between_two_looks(tmp_path, feed, monkeypatch):
+    """The folder was no workspace at the first look and is not empty at the second."""
+    ingest(Workspace(tmp_path / "lake"), feed)
+    looks = iter([False])
+    monkeypatch.setattr(Workspace, "exists", property(lambda _: next(looks, True)))
+    Workspace(tmp_path / "lake").create()
+
+
 def test_a_rival_that_was_faster_leaves_no_file_behind(tmp_path, feed):
     workspace = Workspace(tmp_path / "lake")
     ingest(workspace, feed)
