@@ -10,6 +10,7 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import (
     AsOf,
+    HtmlFile,
     JsonFile,
     ModelFolder,
     WorkspaceFolder,
@@ -17,7 +18,7 @@ from mithra.cli.options import (
     example,
     moment_or_last,
 )
-from mithra.cli.output import STDOUT, print_table, text_output, write_json
+from mithra.cli.output import STDOUT, print_table, text_output, write_json, write_page
 from mithra.errors import UsageError
 from mithra.settings import load_settings
 
@@ -84,6 +85,7 @@ def evaluate(
         str | None, typer.Option("--to", metavar="T", help="Last moment; default the last record.")
     ] = None,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
 ) -> None:
     """Score names as they arrived in a stretch of time, and compare with what is known of them by now."""
     import mithra as mt
@@ -99,7 +101,8 @@ def evaluate(
         end=moment_or_last(end, workspace, "--to"),
         progress=messages(ctx).progress,
     )
-    if json_file != STDOUT:
+    if STDOUT not in (json_file, html_file):
         with text_output(None) as file:
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)
+    write_page(card, html_file)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LeadTime", "ReportCard"]
+__all__ = ["CardTable", "LeadTime", "ReportCard"]
 
 TABLE_WIDTH = 110
 
@@ -26,6 +26,15 @@ class LeadTime:
     caught: int  # of these, scored at or above the threshold when they arrived
     median_hours: float | None  # from score to listing, over those caught
     share_day_ahead: float | None  # of those caught, listed at least 24 hours after the score
+
+
+@dataclass(frozen=True)
+class CardTable:
+    """A table as it is shown; the first column is text, the others are figures."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,27 +73,40 @@ class ReportCard:
         from rich.console import Console
 
         console = Console(file=StringIO(), force_jupyter=False, width=TABLE_WIDTH, color_system=None)
-        mark = " · trained on simulation" if self.simulated else ""
-        console.print(f"Names first seen {self.start} to {self.end}, judged as they arrived{mark}")
-        console.print(
-            f"{self.arrivals:,} arrivals: {self.nefarious:,} known as nefarious by {self.labels_until}, "
-            f"{self.benign:,} taken as benign, {self.unlabelled:,} unlabelled and left out\n"
-        )
-        for table in self._tables():
-            console.print(table)
-        if self.never_listed is not None:
-            console.print(f"Of the flagged, {self.never_listed:.1%} were on no list by {self.labels_until}.")
+        for sentence in self.heading():
+            console.print(sentence)
+        console.print()
+        for table in self.tables():
+            console.print(_rendered(table))
+        for sentence in self.closing():
+            console.print(sentence)
         text: str = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
         return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
-    def _tables(self) -> list[Any]:
+    def heading(self) -> list[str]:
+        """Sentences that stand above the tables."""
+        mark = " · trained on simulation" if self.simulated else ""
+        return [
+            f"Names first seen {self.start} to {self.end}, judged as they arrived{mark}",
+            f"{self.arrivals:,} arrivals: {self.nefarious:,} known as nefarious by {self.labels_until}, "
+            f"{self.benign:,} taken as benign, {self.unlabelled:,} unlabelled and left out",
+        ]
+
+    def closing(self) -> list[str]:
+        """Sentences that stand below them."""
+        if self.never_listed is None:
+            return []
+        return [f"Of the flagged, {self.never_listed:.1%} were on no list by {self.labels_until}."]
+
+    def tables(self) -> list[CardTable]:
+        """What was measured, as text."""
         tables = [_metrics_table("Against the feeds", self.models)]
         if self.truth is not None:
             tables.append(
                 _metrics_table("Against the hidden truth of the simulation", {"mithra": self.truth})
             )
         tables.append(
-            _table(
+            CardTable(
                 f"Lead over each feed, flagged at a score of {self.threshold:.3f} or more",
                 ("feed", "listed", "caught", "median lead", "24 h ahead"),
                 [
@@ -100,7 +122,7 @@ class ReportCard:
             )
         )
         tables.append(
-            _table(
+            CardTable(
                 "False positives by age of registration",
                 ("age", "benign", "flagged", "rate"),
                 [
@@ -112,7 +134,7 @@ class ReportCard:
         return tables
 
 
-def _metrics_table(title: str, models: Mapping[str, Mapping[str, Any]]) -> Any:
+def _metrics_table(title: str, models: Mapping[str, Mapping[str, Any]]) -> CardTable:
     rows = [
         (
             name,
@@ -126,20 +148,21 @@ def _metrics_table(title: str, models: Mapping[str, Mapping[str, Any]]) -> Any:
         for name, metrics in models.items()
     ]
     heads = ("model", "AP", "ROC-AUC", "R@1 %", "R@0.1 %", "R@0.01 %", "ECE")
-    return _table(title, heads, rows)
+    return CardTable(title, heads, rows)
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+def _rendered(table: CardTable) -> Any:
+    """As rich draws it."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for i, head in enumerate(table.heads):
+        drawn.add_column(head, justify="left" if i == 0 else "right")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
 
 
 def _recall(result: Mapping[str, Any]) -> str:
