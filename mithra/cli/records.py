@@ -37,7 +37,8 @@ def ingest(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE", help="Files, folders or quoted patterns; gzip, zstd, bzip2 and xz are unpacked."
+            metavar="FILE",
+            help="Files, folders or quoted patterns; gzip, zstd, bzip2, xz and zip are unpacked.",
         ),
     ] = None,
     format: Annotated[
