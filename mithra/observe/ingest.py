@@ -85,7 +85,8 @@ def ingest(
 
     Raises:
         InputError: a file cannot be read, or needs a date that it does not hold.
-        FormatError: a file of unknown format, empty, or cut short; nothing of that file is kept.
+        FormatError: a file of unknown format, empty, or cut short; nothing of that file is kept. The `report`
+            of both tells what came in of the others.
         UsageError: arguments that do not fit.
     """
     workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
@@ -112,7 +113,9 @@ def ingest(
     finally:
         run.close()
     if run.errors:
-        raise run.errors[0] if len(run.errors) == 1 else _several(run.errors, len(items))
+        error = run.errors[0] if len(run.errors) == 1 else _several(run.errors, len(items))
+        error.report = IngestReport(run.reports)
+        raise error
     return IngestReport(run.reports)
 
 
