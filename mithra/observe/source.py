@@ -7,6 +7,7 @@ record; it raises FormatError for a file that is not what it claims to be, and t
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import json
@@ -42,6 +43,7 @@ _MAGIC = {
     "gzip": re.compile(rb"\x1f\x8b"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY|\x17rE)"),
     "xz": re.compile(rb"\xfd7zXZ\0"),
+    "utf-16": re.compile(rb"(?:\xff\xfe(?!\0\0)|\xfe\xff).."),  # its mark; that of UTF-32 has two zeros more
     "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # RFC 8878: a frame, or one to skip
 }
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
@@ -128,7 +130,7 @@ class Source:
     """A file to read: its path, how it is packed, and its first bytes unpacked."""
 
     path: Path
-    packing: str | None = None  # gzip, zstd, bzip2, xz or zip
+    packing: str | None = None  # gzip, zstd, bzip2, xz, zip, or utf-16 (text to be written as UTF-8)
 
     @classmethod
     def at(cls, path: Path) -> Source:
@@ -316,9 +318,32 @@ def _unpacker(file: BinaryIO, packing: str) -> Any:
         return gzip.GzipFile(fileobj=file)
     if packing == "zstd":
         return pa.CompressedInputStream(file, "zstd")
+    if packing == "utf-16":
+        return _Text(file)
     if packing == "bzip2":
         return _Streams(file, bz2.BZ2Decompressor)
     return _Streams(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES))
+
+
+class _Text:
+    """Text in UTF-16, as Windows writes it, in UTF-8. Half a pair becomes U+FFFD, which no name may hold."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._rest, self._bytes = file, b"", 0
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def readinto(self, buffer: memoryview) -> int:
+        while not self._rest:
+            packed = self._file.read(CHUNK_BYTES)
+            self._bytes += len(packed)
+            if not packed and self._bytes % 2:
+                raise EOFError("it ends within a character")
+            self._rest = self._decoder.decode(packed, final=not packed).encode()
+            if not packed and not self._rest:
+                return 0
+        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class _Streams:

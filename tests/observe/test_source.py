@@ -233,3 +233,32 @@ def test_a_bomb_in_a_zip_archive_is_read_in_bounded_memory(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 32_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("chunk", [3, 1 << 21])
+def test_text_in_utf_16_with_its_mark_is_read(tmp_path, monkeypatch, order, chunk):
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffmünchen.example\r\n\U0001f41f.example\n".encode(f"utf-16-{order}"))
+    assert Source.at(path).packing == "utf-16"
+    assert split(path) == ["münchen.example".encode(), "\U0001f41f.example".encode()]
+
+
+def test_utf_16_cut_within_a_character_is_refused(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffa.example\n".encode("utf-16-le")[:-1])
+    with pytest.raises(FormatError, match="ends within a character"):
+        Source.at(path).verify()
+
+
+def test_half_a_pair_spoils_no_more_than_itself(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"\xff\xfe" + b"a\0\x00\xd8\n\0b\0\n\0")
+    assert split(path) == ["a\ufffd".encode(), b"b"]
+
+
+def test_the_mark_of_utf_32_is_not_taken_for_utf_16(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffa".encode("utf-32-le"))
+    assert Source.at(path).packing is None
