@@ -7,6 +7,7 @@ class into an exit code: refused 1, wrong usage 2, bad input 3.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "FormatError",
@@ -81,7 +82,12 @@ class LeakError(RefusedError):
 
 
 class InputError(MithraError):
-    """What was given to read is bad as a whole (single bad records become rejects instead)."""
+    """What was given to read is bad as a whole (single bad records become rejects instead).
+
+    Of an ingest, `report` tells what came in all the same: a bad file keeps no other out.
+    """
+
+    report: Any = None
 
 
 class InvalidNameError(InputError):

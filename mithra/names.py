@@ -88,6 +88,8 @@ def canonicalize(names: Any) -> Canonical:
     column = _as_strings(names)
     if isinstance(column, pa.DictionaryArray):
         words, at = canonicalize(column.dictionary), column.indices
+        if not at.null_count and words.reason.null_count == len(words):
+            return Canonical(words.names.take(at), words.wildcard.take(at), pa.nulls(len(at), pa.string()))
         reason = pc.if_else(pc.is_null(at), "empty", words.reason.take(at))
         return Canonical(words.names.take(at), pc.fill_null(words.wildcard.take(at), False), reason)
     parts = [_canonical_chunk(column.slice(start, CHUNK_ROWS)) for start in range(0, len(column), CHUNK_ROWS)]

@@ -55,7 +55,8 @@ def page(readers: list[Reader]) -> str:
     head = (
         "# Formats that mithra reads\n\n"
         "Made by `mithra formats --markdown` from the catalogue of readers. A file's format is found by its\n"
-        "content; `--format NAME` states it. Files may be packed with gzip, zstd, bzip2 or xz.\n\n"
+        "content; `--format NAME` states it. Files may be packed with gzip, zstd, bzip2 or xz, or\n"
+        "be the one file of a zip archive. Text is UTF-8, or unpacked UTF-16 with its mark.\n\n"
         "| format | tables | what |\n|---|---|---|\n"
     )
     rows = "".join(f"| [{r.name}](#{r.name}) | {_tables(r)} | {r.about} |\n" for r in readers)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mithra.cli.messages import messages
+from mithra.cli.messages import Messages, messages
 from mithra.cli.options import JsonFile, WorkspaceFolder, column_map, example
 from mithra.cli.output import STDOUT, Format, chosen_format, print_table, write_json, write_records
-from mithra.errors import UsageError
+from mithra.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from mithra.observe.ingest import IngestReport
@@ -37,7 +37,8 @@ def ingest(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE", help="Files, folders or quoted patterns; gzip, zstd, bzip2 and xz are unpacked."
+            metavar="FILE",
+            help="Files, folders or quoted patterns; gzip, zstd, bzip2, xz and zip are unpacked.",
         ),
     ] = None,
     format: Annotated[
@@ -84,19 +85,36 @@ def ingest(
     if not files and not from_rejects:
         raise UsageError("no files", hint="Name files to read, or say --from-rejects")
     talk = messages(ctx)
-    report = mt.ingest(
-        mt.Workspace(workspace),
-        *(files or []),
-        format=format,
-        source=source,
-        verdict=verdict,
-        category=category,
-        known_at=known_at,
-        columns=column_map(mapped or []),
-        table=table,
-        from_rejects=from_rejects,
-        progress=talk.progress,
-    )
+    failed = None
+    try:
+        report = mt.ingest(
+            mt.Workspace(workspace),
+            *(files or []),
+            format=format,
+            source=source,
+            verdict=verdict,
+            category=category,
+            known_at=known_at,
+            columns=column_map(mapped or []),
+            table=table,
+            from_rejects=from_rejects,
+            progress=talk.progress,
+        )
+    except InputError as error:
+        if error.report is None or not error.report.files:
+            raise
+        failed, report = error, error.report
+    _tell(talk, report, workspace, json_file)
+    if failed is not None:
+        raise failed
+    if from_rejects and not report.files:
+        talk.say("nothing to read again: no record was set aside")
+    if report.files and report.skipped == len(report.files):
+        talk.say("nothing new: the workspace holds the content of all files already")
+
+
+def _tell(talk: Messages, report: IngestReport, workspace: Path, json_file: Path | None) -> None:
+    """What came in, and what did not."""
     if json_file != STDOUT:
         print_table(["reader", "files", "known", "rows", "rejected", "tables"], _by_reader(report))
     write_json(_as_json(report), json_file)
@@ -109,10 +127,6 @@ def ingest(
         talk.say(
             f"{report.rejected:,} records were set aside; `mithra rejects {workspace}` shows them and why"
         )
-    if from_rejects and not report.files:
-        talk.say("nothing to read again: no record was set aside")
-    if report.files and report.skipped == len(report.files):
-        talk.say("nothing new: the workspace holds the content of all files already")
 
 
 def status(ctx: typer.Context, workspace: WorkspaceFolder, json_file: JsonFile = None) -> None:

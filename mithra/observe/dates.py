@@ -13,6 +13,9 @@ __all__ = ["Dates", "header_date", "parse_date"]
 
 MAX_DATE_CHARS = 64
 MAX_KNOWN_DATES = 1 << 16
+SECONDS_PER_DAY = 86_400
+_NAIVE_EPOCH = datetime(1970, 1, 1)
+_EPOCH = _NAIVE_EPOCH.replace(tzinfo=UTC)
 
 _FORMATS = (
     "%a %b %d %H:%M:%S %Y",  # ctime: Thu Mar 20 18:49:08 2025, its zone taken out before
@@ -120,4 +123,5 @@ def _rfc5322(text: str) -> datetime:
 
 
 def _seconds(moment: datetime) -> int:
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    since = moment - (_EPOCH if moment.tzinfo else _NAIVE_EPOCH)
+    return since.days * SECONDS_PER_DAY + since.seconds

@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +34,8 @@ __all__ = ["EXCERPT_BYTES", "Facts", "tabulate", "tell", "without_persons"]
 
 SECONDS_PER_HOUR = 3600
 EXCERPT_BYTES = 1000
+MOST_CODES = 1 << 62
+NO_NUMBER = -(1 << 63)
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,9 @@ def without_persons(line: bytes) -> str:
 
 
 def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
-    name, client, hour = fact.columns["name"], fact.columns["client"], _hours(fact.seconds)
+    name, client, hour = fact.columns["name"], _words(fact.columns["client"]), _hours(fact.seconds)
     group, first = _groups([name, client, hour])
-    names, hours = canonicalize(name.take(first)), hour.take(first)
-    clients = client.take(first).dictionary_encode()
+    names, hours, clients = canonicalize(name.take(first)), hour.take(first), client.take(first)
     key = options.client_key()
     hashed = pa.array([client_hash(address, key) for address in clients.dictionary.to_pylist()], pa.string())
     table = pa.table(
@@ -122,16 +122,12 @@ def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray
 def _resolutions(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
     keys = [fact.columns[key] for key in ("name", "rrtype", "rdata")]
     group, first = _groups([*keys, _hours(fact.seconds)])
-    spans = pa.table({"group": group, "seconds": fact.seconds, "ttl": fact.columns["ttl"]})
-    spans = spans.group_by("group", use_threads=False).aggregate(
-        [("seconds", "min"), ("seconds", "max"), ("group", "count"), ("ttl", "max")]
-    )
-    earliest, latest = (spans[f"seconds_{end}"].combine_chunks() for end in ("min", "max"))
+    earliest, latest = _least(fact.seconds, group), _greatest(fact.seconds, group)
     name, rrtype, rdata = (key.take(first) for key in keys)
-    table, reason = resolutions(name, rrtype, rdata, earliest, latest, now=options.now_seconds)
-    table = table.append_column("count", spans["group_count"])
-    table = table.append_column("captured_at", table["last_seen"]).append_column("ttl", spans["ttl_max"])
-    return table, reason, group
+    table, reason = resolutions(name, rrtype, _plain(rdata), earliest, latest, now=options.now_seconds)
+    table = table.append_column("count", pa.array(np.bincount(group)))
+    table = table.append_column("captured_at", table["last_seen"])
+    return table.append_column("ttl", _greatest(fact.columns["ttl"], group)), reason, group
 
 
 def _certificates(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
@@ -139,10 +135,8 @@ def _certificates(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, ND
     names = pc.binary_join(columns["names"], "\n")
     keys = [columns["fingerprint"], columns["serial"], columns["issuer"], columns["subject"], names]
     group, first = _groups([*keys, _hours(fact.seconds)])
-    spans = pa.table({"group": group, "seconds": fact.seconds})
-    spans = spans.group_by("group", use_threads=False).aggregate([("seconds", "min")])
     given = {key: column.take(first) for key, column in columns.items()}
-    seen = spans["seconds_min"].combine_chunks()
+    seen = _least(fact.seconds, group)
     table, reason = certificates(**given, seen_at=seen, now=options.now_seconds)
     return table, reason, group
 
@@ -160,15 +154,45 @@ def _hours(seconds: pa.Array) -> pa.Array:
 
 def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:
     """The group of each row, numbered as they appear, and each group's first row."""
-    codes: NDArray[Any] = np.zeros(len(columns[0]), dtype=np.int64)
+    codes: NDArray[np.int64] = np.zeros(len(columns[0]), dtype=np.int64)
+    most = 1  # above every code
     for column in columns:
-        # Both factors are below the number of rows, so their product fits.
-        words = column.dictionary_encode(null_encoding="encode")
-        words = words.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        if not words.any():  # all alike, so the groups stay
-            continue
-        both = pa.array(codes * (int(words.max(initial=0)) + 1) + words).dictionary_encode()
-        codes = both.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        words = _codes(column)
+        kinds = int(words.max(initial=0)) + 1
+        if most * kinds > MOST_CODES:
+            codes = _codes(pa.array(codes))
+            most = len(codes)  # so is `kinds` at most, and the product of two numbers of rows fits
+        codes = codes * kinds + words if kinds > 1 else codes
+        most *= kinds
+    codes = _codes(pa.array(codes))
     first = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return codes, pa.array(first)
+
+
+def _codes(column: pa.Array) -> NDArray[np.int64]:
+    """A number for each value (null is one too), from 0 on and as they appear where they are made here."""
+    words = _words(column)
+    codes = words.indices.fill_null(len(words.dictionary))
+    numbers: NDArray[np.int64] = codes.to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers
+
+
+def _words(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _least(values: pa.Array, group: NDArray[np.int64]) -> pa.Array:
+    """The least value of each group, null where it has none."""
+    return pc.negate(_greatest(pc.negate(values), group))
+
+
+def _greatest(values: pa.Array, group: NDArray[np.int64]) -> pa.Array:
+    """The greatest value of each group, null where it has none."""
+    found = np.full(int(group.max(initial=-1)) + 1, NO_NUMBER)
+    np.maximum.at(found, group, values.fill_null(NO_NUMBER).to_numpy(zero_copy_only=False))
+    return pa.array(found, mask=found == NO_NUMBER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import socket
@@ -122,7 +121,7 @@ def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Ar
 
 def client_hash(client: str, key: bytes) -> str:
     """The client's keyed hash, 32 hex digits."""
-    return hmac.new(key, client.lower().encode(), hashlib.sha256).hexdigest()[:HASH_CHARS]
+    return hmac.digest(key, client.lower().encode(), "sha256").hex()[:HASH_CHARS]
 
 
 def masked(text: str) -> str:

@@ -38,7 +38,7 @@ def find_reader(source: Source, format: str = "auto", options: Options | None = 
                 return reader
     if sample.startswith(_UTF16):
         hint = "Write it as UTF-8: iconv -f UTF-16 -t UTF-8"
-        raise FormatError("no reader knows text in UTF-16", file=source.path, hint=hint)
+        raise FormatError("no reader knows packed text in UTF-16", file=source.path, hint=hint)
     raise FormatError(
         "no reader knows this content",
         value=sample[:80].decode("utf-8", "replace"),

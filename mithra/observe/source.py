@@ -7,11 +7,13 @@ record; it raises FormatError for a file that is not what it claims to be, and t
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import json
 import lzma
 import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,13 +38,18 @@ _DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?!\d)")
 HEAD_BYTES = 10
 XZ_MEMORY_BYTES = 1 << 27  # xz -9 needs half of it; a stream may ask for 4 GiB
+_UNPACK = "Unpack it: its files are read packed with gzip, zstd, bzip2, xz, zip (one file each) or not at all"
 _MAGIC = {
     "gzip": re.compile(rb"\x1f\x8b"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY|\x17rE)"),
     "xz": re.compile(rb"\xfd7zXZ\0"),
+    "utf-16": re.compile(rb"(?:\xff\xfe(?!\0\0)|\xfe\xff).."),  # its mark; that of UTF-32 has two zeros more
     "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # RFC 8878: a frame, or one to skip
 }
-_ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-zip"}
+_DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
+_ZIP, _SEVEN_ZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"7z\xbc\xaf"  # a zip archive, or an empty one
+_ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # zipfile unpacks others without bound
+MAX_NAMED_MEMBERS = 3
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,14 @@ class Source:
     """A file to read: its path, how it is packed, and its first bytes unpacked."""
 
     path: Path
-    packing: str | None = None  # gzip, zstd, bzip2 or xz
+    packing: str | None = None  # gzip, zstd, bzip2, xz, zip, or utf-16 (text to be written as UTF-8)
 
     @classmethod
     def at(cls, path: Path) -> Source:
         """Look at a file's first bytes.
 
         Raises:
-            FormatError: empty, or an archive.
+            FormatError: empty, or an archive of several files.
             InputError: it cannot be opened.
         """
         try:
@@ -140,10 +147,12 @@ class Source:
             raise InputError(f"cannot be read: {error.strerror}", file=path) from error
         if not head:
             raise FormatError("the file is empty", file=path, hint="Leave it out, or fetch it again")
-        for magic, packer in _ARCHIVES.items():
-            if head.startswith(magic):
-                hint = "Unpack it: its files are read packed with gzip, zstd, bzip2, xz or not at all"
-                raise FormatError(f"packed with {packer}", file=path, hint=hint)
+        if head.startswith(_SEVEN_ZIP):
+            raise FormatError("packed with 7-zip", file=path, hint=_UNPACK)
+        if head.startswith(_ZIP):
+            with path.open("rb") as file:
+                _member(file, path)
+            return cls(path, "zip")
         return cls(path, next((packing for packing, magic in _MAGIC.items() if magic.match(head)), None))
 
     @property
@@ -250,7 +259,7 @@ class _Unpacked(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, packing: str, path: Path) -> None:
         self._file, self._packing, self._path = file, packing, path
-        self._stream = _unpacker(file, packing)
+        self._stream = _member(file, path) if packing == "zip" else _unpacker(file, packing)
 
     def readable(self) -> bool:
         return True
@@ -258,7 +267,7 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
         try:
             return int(self._stream.readinto(buffer))
-        except (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
+        except _DAMAGED as error:
             raise FormatError(
                 f"the {self._packing} data is cut short or damaged ({error})",
                 file=self._path,
@@ -270,15 +279,71 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+def _member(file: BinaryIO, path: Path) -> Any:
+    """The one file that a zip archive holds, with `readinto`.
+
+    Raises:
+        FormatError: it holds none or several, is cut short, or packed in a way that is not read.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+        found = [
+            each
+            for each in archive.infolist()
+            if not each.is_dir() and not each.filename.startswith("__MACOSX/")
+        ]
+        if len(found) == 1 and found[0].compress_type in _ZIP_METHODS:
+            return archive.open(found[0])
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        raise FormatError(
+            f"the zip data is cut short or damaged ({error})", file=path, hint="Fetch the file again"
+        ) from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, a method, a later version of zip
+        raise FormatError(f"a zip archive that is not read ({error})", file=path, hint=_UNPACK) from error
+    if len(found) == 1:
+        raise FormatError("a zip archive packed otherwise than by deflate", file=path, hint=_UNPACK)
+    named = ", ".join(each.filename for each in found[:MAX_NAMED_MEMBERS])
+    more = f" and {len(found) - MAX_NAMED_MEMBERS} more" if len(found) > MAX_NAMED_MEMBERS else ""
+    raise FormatError(
+        f"a zip archive of {len(found)} files, not of one",
+        value=(named + more) or None,
+        file=path,
+        hint=_UNPACK,
+    )
+
+
 def _unpacker(file: BinaryIO, packing: str) -> Any:
     """Something with `readinto`. All take several streams one after the other for one file."""
     if packing == "gzip":
         return gzip.GzipFile(fileobj=file)
     if packing == "zstd":
         return pa.CompressedInputStream(file, "zstd")
+    if packing == "utf-16":
+        return _Text(file)
     if packing == "bzip2":
         return _Streams(file, bz2.BZ2Decompressor)
     return _Streams(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES))
+
+
+class _Text:
+    """Text in UTF-16, as Windows writes it, in UTF-8. Half a pair becomes U+FFFD, which no name may hold."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._rest, self._bytes = file, b"", 0
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def readinto(self, buffer: memoryview) -> int:
+        while not self._rest:
+            packed = self._file.read(CHUNK_BYTES)
+            self._bytes += len(packed)
+            if not packed and self._bytes % 2:
+                raise EOFError("it ends within a character")
+            self._rest = self._decoder.decode(packed, final=not packed).encode()
+            if not packed and not self._rest:
+                return 0
+        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class _Streams:

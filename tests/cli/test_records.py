@@ -192,3 +192,22 @@ def rows_of(lake, columns, table):
 
     with mt.Workspace(lake).connect() as con:
         return con.execute(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()
+
+
+def test_what_came_in_is_shown_before_the_error_about_another_file(mithra, tmp_path, lake):
+    bad = tmp_path / "cut.gz"
+    bad.write_bytes(b"\x1f\x8b\x08")
+    told = tmp_path / "told.json"
+    result = mithra("ingest", tmp_path / "new", bad, tmp_path / "feed.cof.jsonl", "--json", told)
+    assert result.exit_code == 3
+    row = next(line for line in result.stdout.splitlines() if line.startswith(" cof"))
+    assert row.split()[1:] == ["1", "0", "3", "1", "resolutions", "3"]
+    assert json.loads(told.read_text())["rows"] == 3
+    assert result.stderr.index("1 records were set aside") < result.stderr.index("cut short")
+
+
+def test_where_nothing_came_in_no_table_is_shown(mithra, tmp_path, lake):
+    bad = tmp_path / "cut.gz"
+    bad.write_bytes(b"\x1f\x8b\x08")
+    result = mithra("ingest", tmp_path / "new", bad)
+    assert (result.exit_code, result.stdout) == (3, "")

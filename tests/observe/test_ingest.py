@@ -337,3 +337,24 @@ def test_of_a_group_nothing_is_visible_before_all_tables_are_committed(
     assert workspace.ingest_ids() == []
     assert ingest(workspace, feed, hosts).rows == 3
     assert (count(workspace, "resolutions"), count(workspace, "labels")) == (2, 1)
+
+
+def test_pythons_collector_is_left_as_it_was(tmp_path):
+    import gc
+
+    from mithra.observe import Workspace, ingest
+
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    good.write_text('{"rrname":"a.example","rrtype":"A","rdata":"192.0.2.1","time_first":1,"time_last":2}\n')
+    bad.write_bytes(b"\x1f\x8b cut")
+    ingest(Workspace(tmp_path / "lake"), good)
+    assert gc.isenabled()
+    with pytest.raises(FormatError):
+        ingest(Workspace(tmp_path / "lake"), bad)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        ingest(Workspace(tmp_path / "other"), good)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

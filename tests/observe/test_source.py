@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import tracemalloc
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,3 +163,102 @@ def test_excerpts_are_short_and_safe():
 )
 def test_day_in_name(name, day):
     assert Source(Path(name)).day_in_name == (day and datetime(*day, tzinfo=UTC))
+
+
+def zipped(files, method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_one_file_of_a_zip_archive_is_read(tmp_path, method):
+    path = tmp_path / "x"
+    path.write_bytes(
+        zipped({"top/": "", "top/list.csv": b"1,a\n2,b\n", "__MACOSX/top/._list.csv": b"?"}, method)
+    )
+    source = Source.at(path)
+    assert source.packing == "zip"
+    assert split(path) == [b"1,a", b"2,b"]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "of 0 files"),
+        ({"a": b"1", "b": b"2"}, "of 2 files.*'a, b'"),
+        (dict.fromkeys("abcde", b""), "'a, b, c and 2 more'"),
+    ],
+)
+def test_a_zip_archive_of_other_than_one_file_is_refused(tmp_path, files, told):
+    path = tmp_path / "x"
+    path.write_bytes(zipped(files))
+    with pytest.raises(FormatError, match=told):
+        Source.at(path)
+
+
+@pytest.mark.parametrize("cut", [30, 0.5, -5])
+def test_a_zip_archive_cut_short_is_refused(tmp_path, cut):
+    path = tmp_path / "x"
+    whole = zipped({"a": bytes(range(256)) * 400})
+    path.write_bytes(whole[: int(len(whole) * cut) if cut == 0.5 else cut])
+    with pytest.raises(FormatError, match="zip data is cut short"):
+        Source.at(path).verify()
+
+
+def test_a_damaged_file_of_a_zip_archive_is_refused(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(
+        zipped({"a": b"some text\n" * 9}, zipfile.ZIP_STORED).replace(b"some text", b"same text", 1)
+    )
+    with pytest.raises(FormatError, match="zip data is cut short or damaged"):
+        Source.at(path).verify()
+
+
+def test_a_zip_archive_packed_otherwise_is_refused(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(zipped({"a": b"text"}, zipfile.ZIP_LZMA))
+    with pytest.raises(FormatError, match="otherwise than by deflate"):
+        Source.at(path)
+
+
+def test_a_bomb_in_a_zip_archive_is_read_in_bounded_memory(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(zipped({"a": bytes(100_000_000)}))
+    tracemalloc.start()
+    try:
+        split(path)
+        assert tracemalloc.get_traced_memory()[1] < 32_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("chunk", [3, 1 << 21])
+def test_text_in_utf_16_with_its_mark_is_read(tmp_path, monkeypatch, order, chunk):
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffmünchen.example\r\n\U0001f41f.example\n".encode(f"utf-16-{order}"))
+    assert Source.at(path).packing == "utf-16"
+    assert split(path) == ["münchen.example".encode(), "\U0001f41f.example".encode()]
+
+
+def test_utf_16_cut_within_a_character_is_refused(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffa.example\n".encode("utf-16-le")[:-1])
+    with pytest.raises(FormatError, match="ends within a character"):
+        Source.at(path).verify()
+
+
+def test_half_a_pair_spoils_no_more_than_itself(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"\xff\xfe" + b"a\0\x00\xd8\n\0b\0\n\0")
+    assert split(path) == ["a\ufffd".encode(), b"b"]
+
+
+def test_the_mark_of_utf_32_is_not_taken_for_utf_16(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes("\ufeffa".encode("utf-32-le"))
+    assert Source.at(path).packing is None

@@ -39,7 +39,7 @@ class FaultCounts:
     readers: int = 8
     reader_seconds: float = 180
     bomb_bytes: int = 1 << 30
-    fuzz_runs: int = 2_000  # for each reader
+    fuzz_runs: int = 1_000  # for each reader
 
 
 Step = Callable[[], object]

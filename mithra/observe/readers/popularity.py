@@ -31,13 +31,15 @@ RANK = ("rank", "globalrank", "global_rank", "position", "popularity_rank")
 NAME = ("domain", "root_domain", "name", "site", "host", "hostname", "fqdn", "origin", "url")
 DAY = ("day", "date")
 MAX_RANK_DIGITS = 18
+SNIFFED_RANKS = 20
 
 _WARNING_LIST = re.compile(rb'^\s*\{.*?"list"\s*:\s*\[\s*(?:"|\])', re.DOTALL)
+_LEADING_RANK = re.compile(rb'^\s*"?(\d{1,18})\b', re.MULTILINE)
 _RANKED_NAME = re.compile(r"(?:https?://)?(?:[\w-]+\.)*[\w-]+\.?", re.ASCII)
 
 
 def sniff_ranks(sample: bytes) -> bool:
-    """A header with rank and name, or rows of a number and a name."""
+    """A header with rank and name, or rows of a number and a name, the numbers in order."""
     found = csvfile.look(sample)
     if found is None:
         return False
@@ -47,7 +49,10 @@ def sniff_ranks(sample: bytes) -> bool:
             and csvfile.column(found.header, *NAME) is not None
         )
     first = found.first
-    return len(first) == 2 and first[0].isdecimal() and bool(_RANKED_NAME.fullmatch(first[1].strip()))
+    if len(first) != 2 or not first[0].isdecimal() or not _RANKED_NAME.fullmatch(first[1].strip()):
+        return False
+    ranks = [int(rank) for rank in _LEADING_RANK.findall(sample)[:SNIFFED_RANKS]]
+    return ranks == sorted(ranks)  # else any table of a number and a name would be one
 
 
 def read_ranks(source: Source, options: Options) -> Iterator[Rows | Rejects]:

@@ -71,40 +71,27 @@ def sighting_rows(
         found: each with its line.
         labelled: of the file so far, so that not every download is a label.
     """
-    lines, seen = [line for line, _ in found], [sighting for _, sighting in found]
-    written = pa.array([sighting.indicator for sighting in seen], pa.string())
+    of_kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.float64())
+    columns = zip(*(sighting for _, sighting in found), strict=True) if found else [()] * len(of_kinds)
+    written, kind, sensor, technique, seconds, payload = map(pa.array, columns, of_kinds)
     words = written.dictionary_encode()
-    spelled = canonicalize(words.dictionary)
-    name, reason = spelled.names.take(words.indices), spelled.reason.take(words.indices)
-    literal = pc.replace_substring_regex(written, r"^\[(.*)\]$", r"\1")
-    addresses = [canonical_addresses(literal, family) for family in (socket.AF_INET, socket.AF_INET6)]
-    seconds = pa.array([sighting.seen_at for sighting in seen], pa.int64())
-    unknown = pc.and_(pc.is_null(addresses[0]), pc.is_null(addresses[1]))
-    local = pc.or_(pc.is_in(name, pa.array(sorted(LOCAL_NAMES))), pc.invert(pc.match_substring(name, ".")))
-    reason = first_reason(
-        [
-            pc.if_else(unknown, reason, _NULL),
-            pc.if_else(pc.and_(unknown, local.fill_null(False)), "local_name", _NULL),
-            date_reason(seconds, options.now_seconds),
-        ]
-    )
+    host, unnamed, is_name = (column.take(words.indices) for column in _hosts(words.dictionary))
+    reason = first_reason([unnamed, date_reason(seconds, options.now_seconds)])
     keep = pc.is_null(reason)
-    sensor = pa.array([sighting.sensor for sighting in seen], pa.string())
     table = pa.table(
         {
-            "indicator": pc.coalesce(*addresses, name),
-            "kind": pa.array([sighting.kind for sighting in seen], pa.string()),
+            "indicator": host,
+            "kind": kind,
             "sensor": sensor.fill_null(options.source or source.stem),
-            "technique": pa.array([sighting.technique for sighting in seen], pa.string()),
+            "technique": technique,
             "seen_at": seconds_to_time(seconds, options.now_seconds),
             "source": sensor.fill_null(source.stem)
             if options.source is None
-            else pa.repeat(pa.scalar(options.source), len(seen)),
+            else pa.repeat(pa.scalar(options.source), len(found)),
         }
     )
     yield Rows("sightings", table.filter(keep))
-    payload = pa.array([sighting.payload for sighting in seen], pa.float64())
-    fetched = pc.and_(keep, pc.and_(unknown, pc.is_valid(payload)))
+    fetched = pc.and_(keep, pc.and_(is_name, pc.is_valid(payload)))
     if pc.any(fetched).as_py():
         hosts, said_by = (table[column].filter(fetched).to_pylist() for column in ("indicator", "source"))
         told = zip(
@@ -116,9 +103,25 @@ def sighting_rows(
         )
         yield _labels(told, options, {} if labelled is None else labelled)
     for i in pc.indices_nonzero(pc.invert(keep)).to_pylist():
-        rejects.add(lines[i], reason[i].as_py(), seen[i].indicator)
+        line, sighting = found[i]
+        rejects.add(line, reason[i].as_py(), sighting.indicator)
     if rejects.lines:
         yield rejects
+
+
+def _hosts(written: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Names or addresses in their one form, why others are none, and which are names."""
+    spelled = canonicalize(written)
+    name = spelled.names
+    literal = pc.replace_substring_regex(written.filter(pc.is_null(name)), r"^\[(.*)\]$", r"\1")
+    address = pc.coalesce(
+        *(canonical_addresses(literal, family) for family in (socket.AF_INET, socket.AF_INET6))
+    )
+    host = pc.replace_with_mask(name, pc.is_null(name), address)  # what is spelled as a name is no address
+    local = pc.or_(pc.is_in(name, pa.array(sorted(LOCAL_NAMES))), pc.invert(pc.match_substring(name, ".")))
+    local_name = pc.if_else(local.fill_null(False), "local_name", _NULL)
+    reason = first_reason([pc.if_else(pc.is_null(host), spelled.reason, _NULL), local_name])
+    return host, reason, pc.is_valid(name)
 
 
 def _labels(downloads: Iterable[tuple[str, str, int, float]], options: Options, labelled: Labelled) -> Rows:

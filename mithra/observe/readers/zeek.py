@@ -328,9 +328,10 @@ def _convert(
 ) -> tuple[list[Rows], pa.Array]:
     """Rows of a batch with COLUMNS, and why records are refused."""
     seconds = to_moments(batch["ts"])
-    query, root = batch["query"], pc.equal(batch["query"], "")
-    if pc.any(root).as_py():
-        query = pc.if_else(root, ".", query)
+    query = batch["query"].dictionary_encode()
+    names = pc.if_else(pc.equal(query.dictionary, ""), ".", query.dictionary)  # Zeek's way to log the root
+    query = pa.DictionaryArray.from_arrays(query.indices, names)
+    batch = batch.set_column(batch.schema.get_field_index("query"), "query", query)
     netbios = pc.fill_null(pc.equal(batch["port"], NETBIOS_PORT), False)
     left_out["NetBIOS queries"] += pc.sum(pc.and_(netbios, pc.is_valid(batch["query"]))).as_py() or 0
     asked = np.flatnonzero(pc.and_not(pc.is_valid(query), netbios))

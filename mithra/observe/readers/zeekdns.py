@@ -46,10 +46,11 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     """Resolutions of the chosen records, and a reason for those whose answers leave doubt.
 
     Args:
-        batch: with query, qclass, qtype, qtype_name, rcode, rcode_name, answers and ttls.
+        batch: with query (as a dictionary), qclass, qtype, qtype_name, rcode, rcode_name, answers and ttls.
         seconds: epoch seconds of each record.
     """
-    good = pc.or_kleene(pc.equal(pc.utf8_upper(batch["rcode_name"]), "NOERROR"), pc.equal(batch["rcode"], 0))
+    no_error = pc.equal(_upper(batch["rcode_name"]), "NOERROR")
+    good = pc.or_kleene(no_error, pc.equal(batch["rcode"], 0))
     internet = pc.equal(pc.fill_null(batch["qclass"], 1), 1)
     used = pc.and_(pc.fill_null(pc.and_kleene(good, internet), False), pc.is_valid(batch["query"]))
     used = pc.and_(pc.and_(used, pc.is_valid(batch["answers"])), chosen)
@@ -61,10 +62,13 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     start = np.searchsorted(row, np.arange(part.num_rows))[
         row
     ]  # where the answers of each one's record begin
-    kind = _kinds(values)
-    asked = _asked(part)
+    words = values.dictionary_encode()
+    kinds = _kinds(words.dictionary)
+    kind = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    asked = _asked(part).dictionary_encode()
+    of_type = asked.indices.to_numpy(zero_copy_only=False)[row]
     named, open_ = (
-        pc.is_in(asked, value_set=pa.array(types)).to_numpy(zero_copy_only=False)[row]
+        pc.is_in(asked.dictionary, value_set=pa.array(types)).to_numpy(zero_copy_only=False)[of_type]
         for types in (NAME_TYPES, OPEN_TYPES)
     )
     is_name = kind == NAME
@@ -79,16 +83,18 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     doubtful |= _several_ttls(ttl, row, named & is_name, part.num_rows)
     keep = typed & ~doubtful[row] & ~(open_ & bare) & ~(named & ~is_name)
 
-    queries = part["query"].take(pa.array(row))
-    of_query = (chain < 0) | named
-    owner = pc.if_else(pa.array(of_query), queries, values.take(pa.array(np.maximum(chain, 0))))
-    types = pc.if_else(pa.array(named), asked.take(pa.array(row)), KINDS.take(pa.array(kind)))
-    texts = pa.array(kind == TEXT)
-    data = (
-        pc.if_else(texts, pc.replace_substring_regex(values, _TXT_PREFIX, ""), values)
-        if pc.any(texts).as_py()
-        else values
-    )
+    owner = part["query"].take(pa.array(row))
+    aliased = ~((chain < 0) | named)
+    if aliased.any():
+        before = values.take(pa.array(np.maximum(chain, 0)))
+        owner = pc.if_else(pa.array(aliased), before, owner.dictionary_decode())
+    codes = pa.array(np.where(named, len(KINDS) + of_type, kind))
+    types = pa.DictionaryArray.from_arrays(codes, pa.concat_arrays([KINDS, asked.dictionary]))
+    data = words
+    if (texts := kinds[:-1] == TEXT).any():
+        plain = pc.replace_substring_regex(words.dictionary, _TXT_PREFIX, "")
+        plain = pc.if_else(pa.array(texts), plain, words.dictionary)
+        data = pa.DictionaryArray.from_arrays(words.indices, plain)
     kept = pa.array(np.flatnonzero(keep))
     columns = {"name": owner, "rrtype": types, "rdata": data, "ttl": ttl}
     from_record = record[row[keep]]
@@ -103,15 +109,13 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     return facts, pa.array(reasons, pa.string())
 
 
-def _kinds(values: pa.Array) -> NDArray[np.int64]:
-    """What each answer is by its form, as its place in KINDS; the first is one that is not read."""
-    words = values.dictionary_encode()
-    kinds = np.zeros(len(words.dictionary) + 1, dtype=np.int64)
-    ipv4 = pc.match_substring_regex(words.dictionary, _IPV4).to_numpy(zero_copy_only=False)
+def _kinds(words: pa.Array) -> NDArray[np.int64]:
+    """What each answer is by its form, as its place in KINDS; one more at the end, for what is not read."""
+    kinds = np.zeros(len(words) + 1, dtype=np.int64)
+    ipv4 = pc.match_substring_regex(words, _IPV4).to_numpy(zero_copy_only=False)
     kinds[:-1][ipv4] = IPV4
-    kinds[:-1][~ipv4] = [*map(_kind, words.dictionary.filter(pa.array(~ipv4)).to_pylist())]
-    each: NDArray[np.int64] = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    return each
+    kinds[:-1][~ipv4] = [*map(_kind, words.filter(pa.array(~ipv4)).to_pylist())]
+    return kinds
 
 
 def _kind(word: str) -> int:
@@ -127,7 +131,13 @@ def _asked(part: pa.RecordBatch) -> pa.Array:
     numbers = part["qtype"].dictionary_encode()
     names = [_type_name(number) for number in numbers.dictionary.to_pylist()]
     by_number = pa.array(names, pa.string()).take(numbers.indices)
-    return pc.fill_null(pc.coalesce(pc.utf8_upper(part["qtype_name"]), by_number), "*")
+    return pc.fill_null(pc.coalesce(_upper(part["qtype_name"]), by_number), "*")
+
+
+def _upper(column: pa.Array) -> pa.Array:
+    """Text in upper case; a few words that come again and again."""
+    words = column.dictionary_encode()
+    return pc.utf8_upper(words.dictionary).take(words.indices)
 
 
 def _type_name(number: int) -> str | None:

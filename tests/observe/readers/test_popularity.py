@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mithra.errors import FormatError
+from mithra.observe.readers.popularity import sniff_ranks
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -88,3 +89,8 @@ def test_patterns_are_told(read):
 def test_list_must_be_an_array(read):
     with pytest.raises(FormatError, match="array called list"):
         read('{"matching_attributes": [], "list": "x"}')
+
+
+def test_numbers_out_of_order_are_no_ranks():
+    assert sniff_ranks(b"7,a.example\n7,b.example\n9,c.example\n")
+    assert not sniff_ranks(b"443,a.example\n80,b.example\n443,c.example\n")
