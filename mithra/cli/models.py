@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,11 @@ from mithra.cli.options import (
     moment_or_last,
 )
 from mithra.cli.output import STDOUT, print_table, text_output, write_json
-from mithra.errors import UsageError
+from mithra.errors import InputError, UsageError
 from mithra.settings import load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["add_to"]
 
@@ -83,6 +86,14 @@ def evaluate(
     end: Annotated[
         str | None, typer.Option("--to", metavar="T", help="Last moment; default the last record.")
     ] = None,
+    retrain_every: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAYS", help="Also train again every so many days, and show both."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Parquet with name and verdict, such as a world's truth."),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Score names as they arrived in a stretch of time, and compare with what is known of them by now."""
@@ -97,9 +108,21 @@ def evaluate(
         workspace,
         start=start,
         end=moment_or_last(end, workspace, "--to"),
+        retrain_days=retrain_every,
+        truth=None if truth is None else _truth(truth),
         progress=messages(ctx).progress,
     )
     if json_file != STDOUT:
         with text_output(None) as file:
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)
+
+
+def _truth(file: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read the truth: {error}", file=file, hint="Expected Parquet") from error

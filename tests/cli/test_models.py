@@ -45,6 +45,14 @@ def test_evaluate_prints_the_card_and_writes_it_as_json(mithra, small_model, sma
     assert {"mithra", "trees-lexical"} <= set(card["models"])
 
 
+def test_truth_that_cannot_be_read_is_named(mithra, small_model, small_lake, tmp_path):
+    (tmp_path / "truth.parquet").write_text("no parquet")
+    result = mithra("evaluate", small_model, small_lake, "--truth", tmp_path / "truth.parquet")
+    assert result.exit_code == 3
+    assert "truth.parquet: cannot read the truth" in result.stderr
+    assert mithra("evaluate", small_model, small_lake, "--retrain-every", 0).exit_code == 2
+
+
 def test_evaluating_on_the_time_of_training_is_refused(mithra, small_model, small_lake):
     result = mithra("evaluate", small_model, small_lake, "--from", "2026-05-01")
     assert (result.exit_code, result.stdout) == (1, "")
