@@ -38,6 +38,7 @@ class ReportCard:
     base_rate: Mapping[str, float | None] = field(default_factory=dict)  # shares of nefarious arrivals
     decay: Sequence[Mapping[str, Any]] = ()  # by day or week, and by model where it was trained again
     hosting: Sequence[Mapping[str, Any]] = ()  # false positives by hosting; against the truth if it is given
+    coverage: Sequence[Mapping[str, Any]] = ()  # by parts of the evidence; against the truth if it is given
     campaigns: Sequence[Mapping[str, Any]] = ()  # caught, by what training could know of their campaign
     daily: Sequence[Mapping[str, Any]] = ()  # precision and recall of the k worst arrivals of every day
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # metrics with parts missing

@@ -58,6 +58,8 @@ def card_tables(card: ReportCard) -> Iterator[CardTable]:
     if card.parts:
         whole = {"all there is": card.models["mithra"], **card.parts}
         yield CardTable("The same model with parts missing", METRICS, _metrics(whole))
+    if card.coverage:
+        yield _coverage(card)
     if card.decay:
         yield _decay(card)
     yield _lead(card)
@@ -144,6 +146,23 @@ def _decay(card: ReportCard) -> CardTable:
     ]
     title = f"By {each} of arrival, flagged at {card.threshold:.3f} or more, caught: listed later"
     return CardTable(title, (*heads, "flagged", "caught"), rows)
+
+
+def _coverage(card: ReportCard) -> CardTable:
+    heads = ("parts known", "names", "nefarious", "mean score", "AP", "over the 1 % line", "verdict")
+    rows = [
+        [
+            str(row["parts"]),
+            f"{row['names']:,}",
+            _share(row["nefarious"]),
+            _share(row["mean_score"]),
+            NOTHING if row["ap"] is None else f"{row['ap']:.3f}",
+            f"{row['flagged']:,}",
+            "given" if row["judged"] else "unknown",
+        ]
+        for row in card.coverage
+    ]
+    return CardTable("By parts of the evidence (resolution, name servers, registration)", heads, rows)
 
 
 def _lead(card: ReportCard) -> CardTable:

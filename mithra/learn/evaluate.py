@@ -119,6 +119,7 @@ def evaluate(
         base_rate=_base_rate(model, found, told),
         decay=decay,
         hosting=_false_positives(found, found.y if told is None else told.y, score, lines, "hosting"),
+        coverage=replay.coverage(found, found.y if told is None else told.y, score, lines["0.01"]),
         campaigns=[] if told is None else replay.campaigns(found, told, before, score, lines),
         daily=replay.daily(found, first, score, told),
         parts={

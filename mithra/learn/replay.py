@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mithra.errors import InputError
 from mithra.features.registration import registration
 from mithra.graph.company import companies
+from mithra.graph.coverage import PARTS, covered, needed
 from mithra.graph.snapshot import Snapshot
 from mithra.learn.arrivals import NEVER, Arrivals
 from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED
@@ -31,6 +32,7 @@ __all__ = [
     "Truth",
     "ages",
     "campaigns",
+    "coverage",
     "daily",
     "decay",
     "false_positives",
@@ -212,6 +214,29 @@ def daily(found: Arrivals, start: datetime, score: NDArray[np.float64], truth: T
         if truth is not None:
             row |= {f"true_{name}": value for name, value in _yield(place < k, truth.y == NEFARIOUS).items()}
         rows.append(row)
+    return rows
+
+
+def coverage(found: Arrivals, y: NDArray[np.int8], score: NDArray[np.float64], line: float) -> list[Row]:
+    """By how many parts of the evidence are there: are scores right on average, what lies over the line."""
+    parts = covered(found.graph, found.examples).sum(axis=1)
+    enough = needed(found.graph)
+    rows = []
+    for count in range(len(PARTS)):
+        known = (parts == count) & (y != UNLABELLED)
+        bad = y[known] == NEFARIOUS
+        if len(bad):
+            rows.append(
+                {
+                    "parts": count,
+                    "judged": count >= enough,
+                    "names": len(bad),
+                    "nefarious": float(bad.mean()),
+                    "mean_score": float(score[known].mean()),
+                    "flagged": int((score[known] >= line).sum()),
+                    "ap": average_precision(bad, score[known]) if 0 < bad.sum() < len(bad) else None,
+                }
+            )
     return rows
 
 

@@ -24,7 +24,7 @@ START, END = "2026-05-20", "2026-06-05"
 def card(small_model: Path, small_lake: Path, small_world: Path) -> ReportCard:
     truth = mt.World.open(small_world).truth()
     return mt.evaluate(
-        mt.load(small_model), small_lake, START, END, baselines=(), truth=truth, retrain_days=7
+        mt.load(small_model), small_lake, START, END, baselines=(), truth=truth, retrain_days=5
     )
 
 
@@ -35,14 +35,13 @@ def test_the_base_rate_is_that_of_all_arrivals(card: ReportCard) -> None:
     assert f"Of all arrivals {card.base_rate['listed']:.2%} were listed" in card.to_text()
 
 
-def test_periods_add_up_and_the_retrained_model_begins_as_the_first(card: ReportCard) -> None:
+def test_periods_add_up_and_a_newer_model_scores_otherwise(card: ReportCard) -> None:
     alone = [row for row in card.decay if row["model"] == "mithra"]
     again = [row for row in card.decay if row["model"] != "mithra"]
     assert sum(row["arrivals"] for row in alone) == card.arrivals
     assert sum(row["nefarious"] for row in alone) == card.nefarious
     assert [row["start"][:10] for row in alone] == ["2026-05-20", "2026-05-27", "2026-06-03"]
-    assert again[0]["ap"] == alone[0]["ap"]
-    assert again[1]["ap"] != alone[1]["ap"]
+    assert again[0]["ap"] != alone[0]["ap"]
 
 
 def test_training_again_knows_nothing_later(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import InputError
+from mithra.graph.coverage import needed
 from mithra.graph.csr import relation_from_edges
 from mithra.graph.snapshot import FACTS, LABELS, Snapshot
 from mithra.learn import replay
@@ -132,6 +134,22 @@ def test_the_worst_of_every_day_are_looked_at() -> None:
     assert replay.daily(found, START, score, truth) == [
         {"k": 10, "names": 20, "precision": 0.75, "recall": 0.6, "true_precision": 1.0, "true_recall": 0.5}
     ]
+
+
+def test_coverage_is_counted_at_the_moment_of_judging() -> None:
+    """Both have a registration and an address; that of the second is captured after it is judged."""
+    whole = graph(["a.test", "b.test", "c.test"], [0.0] * 3, {"192.0.2.1": ["a.test", "b.test"]})
+    captured = pa.array([T0, T0 + 2 * DAY, None], pa.int64())
+    at = whole.facts.schema.get_field_index("registration_captured")
+    whole = replace(whole, facts=whole.facts.set_column(at, "registration_captured", captured))
+    found = arrived(whole, [1, 0, 0])
+    rows = replay.coverage(found, found.y, np.array([0.9, 0.8, 0.1]), 0.5)
+    assert [(row["parts"], row["judged"], row["names"], row["flagged"]) for row in rows] == [
+        (0, False, 1, 0),
+        (1, False, 1, 1),
+        (2, True, 1, 1),
+    ]
+    assert needed(without_registrations(whole)) == 1  # nobody is short of what nobody has
 
 
 def test_campaigns_are_told_by_what_training_could_know() -> None:
