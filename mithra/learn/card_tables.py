@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any
 
 from mithra.learn.card import ReportCard
+from mithra.learn.drift import ALARM
 
 __all__ = ["CardTable", "card_lines", "card_tables", "text_of"]
 
@@ -46,6 +47,12 @@ def card_lines(card: ReportCard) -> tuple[list[str], list[str]]:
         )
     if card.never_listed is not None:
         below.append(f"Of the flagged, {card.never_listed:.1%} were on no list a waiting window later.")
+    if card.drift is not None:
+        moved = ", ".join(f"{name} {value:.2f}" for name, value in card.drift["worst"].items())
+        below.append(
+            f"Drift since training: {card.drift['level']}. PSI of scores {card.drift['score']:.3f}, "
+            f"{card.drift['shifted']:.1%} of the inputs at {ALARM} or over; moved most: {moved}"
+        )
     return above, below
 
 

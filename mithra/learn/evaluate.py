@@ -27,6 +27,7 @@ from mithra.learn.baselines import BASELINES
 from mithra.learn.calibrate import BUDGETS
 from mithra.learn.card import ReportCard
 from mithra.learn.contest import Case
+from mithra.learn.drift import MIN_NAMES
 from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED, domain_labels
 from mithra.learn.model import DEFAULT_BUDGET, Model
 from mithra.learn.parts import missing_parts
@@ -100,6 +101,7 @@ def evaluate(
         fresh = _retrained(model, workspace, found, (first, last, retrain_days), score, progress)
         decay += replay.decay(found, first, last, *fresh, f"again every {retrain_days} d")
     lead = replay.lead_times(found, flagged, model.settings.waiting_days)
+    drift = model.drift(found.graph, found.examples) if len(found) >= MIN_NAMES else None
     return ReportCard(
         start=first.isoformat(),
         end=last.isoformat(),
@@ -125,6 +127,7 @@ def evaluate(
         parts={
             name: _metrics(found.y[known], less[known]) for name, less in missing_parts(model, found).items()
         },
+        drift=None if drift is None else drift.to_dict(),
         curves=_curves(found.y[known], score[known]),
     )
 
