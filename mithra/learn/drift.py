@@ -93,7 +93,7 @@ class Drift:
 
     @property
     def level(self) -> str:
-        """`alarm`, `watch` or `calm`, by the scores, by how many inputs moved, and by the one that moved most."""
+        """`alarm`, `watch` or `calm`, by the scores, by how many inputs moved, and by the worst."""
         most = max(self.worst.values(), default=0.0)
         if self.score >= ALARM or self.shifted >= ALARM_SHARE or most >= BROKEN:
             return "alarm"
