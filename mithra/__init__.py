@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mithra.decide.decisions import Decisions
     from mithra.decide.policy import Policy
     from mithra.errors import MithraError
+    from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
     from mithra.learn.card import ReportCard
@@ -60,6 +61,7 @@ __all__ = [
     "ingest",
     "load",
     "publish",
+    "report",
     "score",
     "simulate",
     "snapshot",
@@ -88,6 +90,7 @@ _HOMES = {
     "ingest": "mithra.observe.ingest",
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
+    "report": "mithra.explain.report",
     "score": "mithra.score.batch",
     "simulate": "mithra.simulate.world",
     "snapshot": "mithra.graph.take",

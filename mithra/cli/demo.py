@@ -65,6 +65,7 @@ class Demo:
             "decisions": self.out / "decisions.parquet",
             "RPZ zone": self.out / "mithra.rpz",
             "report card": self.out / "report.txt",
+            "report card, as a page": self.out / "report.html",
             "report card, for machines": self.out / "report.json",
             "picture": self.out / "picture.png",
         }
@@ -83,6 +84,7 @@ def demo(
     Simulates feeds, reads them, trains, judges names as they arrive, ranks all names, writes a block list, a
     report card and a picture.
     """
+    import mithra as mt
     from mithra.cli.picture import draw, ranked_names
 
     plan, talk = Demo(out, whole_number(domains, "--domains"), seed=seed), messages(ctx)
@@ -94,6 +96,7 @@ def demo(
     with _step(talk, "report"):
         ranked = ranked_names(scores, world.truth(), listed)
         plan.parts["report card"].write_text(card.to_text(), encoding="utf-8")
+        plan.parts["report card, as a page"].write_text(mt.report(card), encoding="utf-8")
         card.write(plan.parts["report card, for machines"])
         draw(card, ranked, scores.thresholds, plan.parts["picture"])
     with text_output(None) as stdout:

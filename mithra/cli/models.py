@@ -10,6 +10,7 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import (
     AsOf,
+    HtmlFile,
     JsonFile,
     ModelFolder,
     WorkspaceFolder,
@@ -17,7 +18,7 @@ from mithra.cli.options import (
     example,
     moment_or_last,
 )
-from mithra.cli.output import STDOUT, print_table, text_output, write_json
+from mithra.cli.output import STDOUT, print_table, text_output, write_json, write_page
 from mithra.errors import InputError, UsageError
 from mithra.settings import load_settings
 
@@ -95,6 +96,7 @@ def evaluate(
         typer.Option(metavar="FILE", help="Parquet with name and verdict, such as a world's truth."),
     ] = None,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
 ) -> None:
     """Score names as they arrived in a stretch of time, and compare with what is known of them by now."""
     import mithra as mt
@@ -112,10 +114,11 @@ def evaluate(
         truth=None if truth is None else _truth(truth),
         progress=messages(ctx).progress,
     )
-    if json_file != STDOUT:
+    if STDOUT not in (json_file, html_file):
         with text_output(None) as file:
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)
+    write_page(card, html_file)
 
 
 def _truth(file: Path) -> pa.Table:

@@ -16,6 +16,7 @@ from mithra.errors import InputError, UsageError
 
 __all__ = [
     "AsOf",
+    "HtmlFile",
     "JsonFile",
     "ModelFolder",
     "WorkspaceFolder",
@@ -42,6 +43,10 @@ AsOf = Annotated[
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - is stdout.")
+]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Also write it as a page with pictures; - is stdout."),
 ]
 
 

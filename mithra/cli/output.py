@@ -25,6 +25,9 @@ from mithra.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mithra.learn.card import ReportCard
+    from mithra.score.explain import Explanation
+
 __all__ = [
     "Format",
     "chosen_format",
@@ -33,6 +36,7 @@ __all__ = [
     "stdin_bytes",
     "text_output",
     "write_json",
+    "write_page",
     "write_records",
 ]
 
@@ -115,6 +119,16 @@ def write_json(value: Any, out: Path | None) -> None:
         return
     with text_output(out) as file:
         file.write(json.dumps(value, indent=2, default=_plain) + "\n")
+
+
+def write_page(subject: ReportCard | Explanation, out: Path | None) -> None:
+    """A report card or an explanation as an HTML page; nothing where no file is wanted."""
+    if out is None:
+        return
+    import mithra as mt
+
+    with text_output(out) as file:
+        file.write(mt.report(subject))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, out: Path | None = None) -> None:

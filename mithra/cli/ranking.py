@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mithra.cli.messages import messages
-from mithra.cli.options import AsOf, JsonFile, ModelFolder, WorkspaceFolder, example, moment_or_last
+from mithra.cli.options import AsOf, HtmlFile, JsonFile, ModelFolder, WorkspaceFolder, example, moment_or_last
 from mithra.cli.output import (
     STDOUT,
     Format,
@@ -17,6 +17,7 @@ from mithra.cli.output import (
     stdin_bytes,
     text_output,
     write_json,
+    write_page,
     write_records,
 )
 from mithra.errors import RefusedError
@@ -98,16 +99,18 @@ def explain(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A domain name, in any spelling.")],
     as_of: AsOf = None,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
 ) -> None:
     """Show what speaks for and against a name, what is missing, and what it shares with others."""
     import mithra as mt
 
     snapshot = mt.snapshot(workspace, moment_or_last(as_of, workspace, "--as-of"))
     told = mt.explain(mt.load(model), snapshot, name)
-    if json_file != STDOUT:
+    if STDOUT not in (json_file, html_file):
         with text_output(None) as file:
             file.write(told.to_text())
     write_json(told.to_dict(), json_file)
+    write_page(told, html_file)
 
 
 def score_rows(scores: Scores) -> list[list[object]]:

@@ -1,7 +1,4 @@
-"""The report card as one picture: precision against recall, calibration, and the scores of both verdicts.
-
-In comes a `ReportCard` with its curves, out goes a matplotlib figure that no window needs to be open for.
-"""
+"""Pictures of a report card and of the company that a name keeps, as matplotlib figures without a window."""
 
 from __future__ import annotations
 
@@ -15,12 +12,15 @@ import numpy as np
 from mithra.atomic import atomic_path
 from mithra.errors import UsageError
 from mithra.learn.card import ReportCard
+from mithra.names import display
+from mithra.score.explain import Explanation
+from mithra.score.meetings import NOUNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["card_figure", "save_figure"]
+__all__ = ["card_figure", "company_figure", "save_figure"]
 
 CURVES = (
     "precision",
@@ -32,6 +32,8 @@ CURVES = (
 )
 NEFARIOUS, BENIGN, INK = "#c1432e", "#3b6fa0", "#555555"  # told apart by readers who see no red or green
 BINS = 40
+NAME_X, ENTITY_X, COMPANY_X = 0.01, 0.3, 0.68  # columns of the picture of a name's company
+MAX_TEXT = 44
 DOTS_PER_INCH = 130
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -59,6 +61,36 @@ def card_figure(card: ReportCard) -> Figure:
     return figure
 
 
+def company_figure(told: Explanation) -> Figure:
+    """The name, what it shares with others, and some of these, each once; the listed ones are red."""
+    from matplotlib.figure import Figure
+
+    company = list(dict.fromkeys(name for place in told.shared for name in place.company))
+    listed = {name for place in told.shared for name in place.company[: place.listed]}
+    rows = max(len(company), 2 * len(told.shared), 2)
+    figure = Figure(figsize=(13, 0.3 * rows + 0.4), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(rows, 0))
+    axes.set_axis_off()
+    height = {name: rows * (i + 0.5) / len(company) for i, name in enumerate(company)}
+    for i, place in enumerate(told.shared):
+        y = rows * (i + 0.5) / len(told.shared)
+        _line(axes, (NAME_X, rows / 2), (ENTITY_X, y), INK)
+        for name in place.company:
+            _line(axes, (ENTITY_X, y), (COMPANY_X, height[name]), NEFARIOUS if name in listed else INK)
+        noun = NOUNS.get(place.relation, place.relation.replace("_", " "))
+        _node(
+            axes,
+            ENTITY_X,
+            y,
+            f"{noun} {_short(place.entity)}\n{place.names:,} others, {place.listed:,} listed",
+        )
+    for name in company:
+        _node(axes, COMPANY_X, height[name], _short(display(name)), NEFARIOUS if name in listed else INK)
+    _node(axes, NAME_X, rows / 2, _short(display(told.name)), weight="bold")
+    return figure
+
+
 def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write a figure as PNG, SVG or PDF, by the file's ending, whole or not at all.
 
@@ -75,6 +107,23 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with atomic_path(target) as temporary:
         temporary.write_bytes(content.getvalue())
     return target
+
+
+def _line(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+    axes.plot(*zip(start, end, strict=True), color=colour, linewidth=0.8, alpha=0.5, zorder=1)
+
+
+def _node(axes: Axes, x: float, y: float, text: str, colour: str = INK, weight: str = "normal") -> None:
+    axes.plot([x], [y], marker="o", markersize=6, color=colour, zorder=2)
+    label = axes.annotate(
+        text, (x, y), xytext=(7, 0), textcoords="offset points", va="center", color=colour, fontsize=8
+    )
+    label.set(parse_math=False, weight=weight, zorder=3)  # a dollar sign is one
+    label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5})
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _precision(axes: Axes, card: ReportCard) -> None:

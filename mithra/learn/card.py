@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from mithra.learn.replay import LeadTime
 
-__all__ = ["ReportCard"]
+__all__ = ["CardTable", "LeadTime", "ReportCard"]
+
+
+@dataclass(frozen=True)
+class CardTable:
+    """A table as it is shown; the first column is text, the others are figures."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +70,21 @@ class ReportCard:
         from mithra.learn.card_tables import text_of
 
         return text_of(self)
+
+    def heading(self) -> list[str]:
+        """Sentences that stand above the tables."""
+        from mithra.learn.card_tables import heading
+
+        return heading(self)
+
+    def closing(self) -> list[str]:
+        """Sentences that stand below them."""
+        from mithra.learn.card_tables import closing
+
+        return closing(self)
+
+    def tables(self) -> list[CardTable]:
+        """What was measured, as text; tables without rows are left out."""
+        from mithra.learn.card_tables import card_tables
+
+        return list(card_tables(self))

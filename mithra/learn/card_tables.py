@@ -5,55 +5,50 @@ Names of feeds and of baselines are strings of strangers here: cells are text, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Any
 
-from mithra.learn.card import ReportCard
+from mithra.learn.card import CardTable, ReportCard
 from mithra.learn.drift import ALARM
 
-__all__ = ["CardTable", "card_lines", "card_tables", "text_of"]
+__all__ = ["card_tables", "closing", "heading", "text_of"]
 
 TABLE_WIDTH = 132
 NOTHING = "–"
 METRICS = ("model", "AP", "ROC-AUC", "R@1 %", "R@0.1 %", "R@0.01 %", "ECE")
 
 
-@dataclass(frozen=True)
-class CardTable:
-    """One table: the first column is text, the others are numbers."""
-
-    title: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def card_lines(card: ReportCard) -> tuple[list[str], list[str]]:
-    """What stands above and below the tables."""
+def heading(card: ReportCard) -> list[str]:
+    """Sentences that stand above the tables."""
     mark = " · trained on simulation" if card.simulated else ""
-    above = [
+    told = [
         f"Names first seen {card.start} to {card.end}, judged as they arrived{mark}",
         f"{card.arrivals:,} arrivals: {card.nefarious:,} known as nefarious by {card.labels_until}, "
         f"{card.benign:,} taken as benign, {card.unlabelled:,} unlabelled and left out",
     ]
-    below = []
     if card.base_rate:
         rate = card.base_rate
         true = "" if rate["true"] is None else f" ({_share(rate['true'])} are, by the hidden truth)"
-        above.append(
+        told.append(
             f"Of all arrivals {_share(rate['listed'])} were listed{true}; scores are calibrated for "
             f"{_share(rate['calibrated_for'])}"
         )
+    return told
+
+
+def closing(card: ReportCard) -> list[str]:
+    """Sentences that stand below them."""
+    told = []
     if card.never_listed is not None:
-        below.append(f"Of the flagged, {card.never_listed:.1%} were on no list a waiting window later.")
+        told.append(f"Of the flagged, {card.never_listed:.1%} were on no list a waiting window later.")
     if card.drift is not None:
         moved = ", ".join(f"{name} {value:.2f}" for name, value in card.drift["worst"].items())
-        below.append(
+        told.append(
             f"Drift since training: {card.drift['level']}. PSI of scores {card.drift['score']:.3f}, "
             f"{card.drift['shifted']:.1%} of the inputs at {ALARM} or over; moved most: {moved}"
         )
-    return above, below
+    return told
 
 
 def card_tables(card: ReportCard) -> Iterator[CardTable]:
@@ -96,13 +91,12 @@ def text_of(card: ReportCard) -> str:
     console = Console(
         file=StringIO(), force_jupyter=False, width=TABLE_WIDTH, color_system=None, markup=False, emoji=False
     )
-    above, below = card_lines(card)
-    for line in above:
+    for line in heading(card):
         console.print(line, highlight=False)
     console.print()
     for table in card_tables(card):
         console.print(_rich(table))
-    for line in below:
+    for line in closing(card):
         console.print(line, highlight=False)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

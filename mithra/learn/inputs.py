@@ -2,7 +2,8 @@
 
 Static features never change over a domain's life (its name, its age and addresses when first seen), so they
 can be summed into profiles; dynamic ones are as of the example's time. What defines labels (rank, list
-membership, query counts, tenure) is in neither.
+membership, query counts, tenure) is in neither. Of dated records the trees also read how many of those met at
+an entity were on a list by the example's time: what lists say of others, never of the name or its eTLD+1.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mithra.features.registration import registration
 from mithra.features.resolution import SETTLING_SECONDS, TENURE, resolution
 from mithra.graph.company import Company, Examples, companies
 from mithra.graph.snapshot import Snapshot
+from mithra.learn.listed import listed_table
 
 __all__ = [
     "Inputs",
@@ -64,13 +66,16 @@ class Inputs:
     static: FeatureTable  # [examples, static]
     dynamic: FeatureTable  # [examples, dynamic]
     company: Mapping[str, Company]
+    listed: FeatureTable | None = None  # [examples, listed]; None for undated records
 
     def __len__(self) -> int:
         return len(self.static)
 
     def flat(self) -> FeatureTable:
-        """One table for trees: all features, and how many the example meets in each relation."""
-        return self.static.concat(self.dynamic).concat(company_table(self.company, len(self)))
+        """One table for trees: all features, whom the example meets in each relation, and who is listed."""
+        met = company_table(self.company, len(self))
+        whole = self.static.concat(self.dynamic).concat(met)
+        return whole if self.listed is None else whole.concat(self.listed)
 
 
 def store_of(snapshot: Snapshot) -> Store:
@@ -103,10 +108,14 @@ def example_inputs(
     kin: NDArray[np.int32] | None = None,
 ) -> Inputs:
     """Inputs of examples of a snapshot, whose store is `known`; `store` and `kin` as in `companies`."""
+    met = companies(snapshot, examples, store=store, kin=kin, not_before=settled(snapshot))
     return Inputs(
         static=known.static.take(examples.domain),
         dynamic=_dynamic(snapshot, examples),
-        company=companies(snapshot, examples, store=store, kin=kin, not_before=settled(snapshot)),
+        company=met,
+        listed=None
+        if snapshot.as_of is None
+        else listed_table(snapshot, examples, met, store=store, kin=kin),
     )
 
 

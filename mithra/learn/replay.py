@@ -59,7 +59,7 @@ class LeadTime:
     caught: int  # of these, scored at or above the threshold when they arrived
     median_hours: float | None  # from score to listing, over those caught
     share_day_ahead: float | None  # of those caught, listed at least 24 hours after the score
-    never_listed: float | None  # of all flagged, not listed within the waiting window after the score
+    never_listed: float | None = None  # of all flagged, not listed within the waiting window after the score
 
 
 @dataclass(frozen=True, eq=False)

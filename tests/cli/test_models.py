@@ -33,16 +33,20 @@ def test_training_errors_are_told(mithra, small_lake, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_evaluate_prints_the_card_and_writes_it_as_json(mithra, small_model, small_lake, tmp_path):
-    result = mithra(
-        "evaluate", small_model, small_lake, "--to", "2026-05-26", "--json", tmp_path / "card.json"
-    )
+def test_evaluate_prints_the_card_and_writes_it_as_json_and_as_a_page(
+    mithra, small_model, small_lake, tmp_path
+):
+    files = ["--json", tmp_path / "card.json", "--html", tmp_path / "card.html"]
+    result = mithra("evaluate", small_model, small_lake, "--to", "2026-05-26", *files)
     assert result.exit_code == 0, result.stderr
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["start"] == "2026-05-20T00:00:00+00:00"
     assert card["end"] == "2026-05-26T00:00:00+00:00"
     assert f"{card['arrivals']:,} arrivals" in result.stdout
     assert {"mithra", "trees-lexical"} <= set(card["models"])
+    page = (tmp_path / "card.html").read_text(encoding="utf-8")
+    assert f"{card['arrivals']:,} arrivals" in page
+    assert "data:image/png;base64," in page
 
 
 def test_truth_that_cannot_be_read_is_named(mithra, small_model, small_lake, tmp_path):

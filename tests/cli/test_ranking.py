@@ -137,6 +137,15 @@ def test_explain_prints_a_page_and_json(mithra, small_model, small_lake, small_s
     assert told["score"] == pytest.approx(small_scores.top(1).to_arrow()["score"][0].as_py())
 
 
+def test_explain_as_a_page(mithra, small_model, small_lake, tmp_path):
+    arguments = ["explain", small_model, small_lake, "login-example.test"]
+    assert "speaks" not in mithra(*arguments, "--html", tmp_path / "why.html").stdout
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "login-example.test" in page
+    assert mithra(*arguments, "--html", "-").stdout == page
+
+
 def test_explain_refuses_what_is_no_name(mithra, small_model, small_lake):
     result = mithra("explain", small_model, small_lake, "evil\x1b[31m..example")
     assert result.exit_code == 3
