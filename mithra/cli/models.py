@@ -31,6 +31,9 @@ __all__ = ["add_to"]
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(epilog=example("mithra train lake --as-of 2026-06-01 --model models/june"))(train)
+    app.command(epilog=example("mithra calibrate models/june lake --as-of 2026-07-15 --out models/ours"))(
+        calibrate
+    )
     app.command(epilog=example("mithra evaluate models/june lake --from 2026-06-01 --to 2026-07-01"))(
         evaluate
     )
@@ -119,6 +122,28 @@ def evaluate(
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)
     write_page(card, html_file)
+
+
+def calibrate(
+    ctx: typer.Context,
+    model: ModelFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the calibrated model goes.")],
+    workspace: Annotated[
+        Path | None, typer.Argument(metavar="[WORKSPACE]", help="Your own records and labels.")
+    ] = None,
+    as_of: AsOf = None,
+    base_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of nefarious names in your traffic.")
+    ] = None,
+) -> None:
+    """Fit a model's scores and thresholds to your own traffic, by labels of arrivals or a base rate."""
+    import mithra as mt
+
+    at = None if workspace is None else moment_or_last(as_of, workspace, "--as-of")
+    progress = messages(ctx).progress
+    made = mt.calibrate(mt.load(model), workspace, at, base_rate=base_rate, progress=progress)
+    made.save(out)
+    print_table(["", "value"], [[name, value] for name, value in made.card["calibrated"].items()])
 
 
 def _truth(file: Path) -> pa.Table:
