@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +74,17 @@ def calibrate(
     prediction = model.predict(found.graph, found.examples.take(known))
     weight = _weights(y, base_rate)
     fitted = Platt.fit(prediction.logit, y, weight)
-    half = found.graph.group[found.domain[known]] % 2 == 0
-    tried = Platt.fit(prediction.logit[half], y[half], weight[half]).probability(prediction.logit[~half])
-    told = {
+    told: dict[str, Any] = {
         "as_of": end.isoformat(),
         "since": model.as_of.isoformat(),
         "from": model.digest,
         **counts,
-        "ece_before": calibration_error(y[~half], prediction.score[~half]),
-        "ece_on_groups_left_out": calibration_error(y[~half], tried),
+        "ece_before": calibration_error(y, prediction.score),
     }
+    if base_rate is None:  # the labels are weighted otherwise, and would not show it
+        half = found.graph.group[found.domain[known]] % 2 == 0
+        tried = Platt.fit(prediction.logit[half], y[half]).probability(prediction.logit[~half])
+        told["ece_on_groups_left_out"] = calibration_error(y[~half], tried)
     return replace(
         model,
         platt=_after(model.platt, fitted),
