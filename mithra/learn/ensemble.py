@@ -1,7 +1,8 @@
 """The learners inside a model: networks and boosted trees on the same examples, their logits averaged.
 
-The network encodes a domain from few static features: with all of them, or with what other trees make of
-them, it learnt the training names by heart. Spelling in full is the trees' part.
+Of undated records the network encodes a domain from few static features: with all of them, or with what other
+trees make of them, it learnt the training names by heart, and spelling in full is the trees' part. Of dated
+records, where each name counts as it arrived among thousands of others, it gains from all of them.
 `Ensemble.fit` takes inputs, labels and the store; `Ensemble.logits` scores other inputs against any store
 with the same columns. Each member leaves out another fold of the groups, which stops it early; what members
 say of their own folds is what scores are calibrated on.
@@ -86,6 +87,7 @@ class Ensemble:
     static: Scaler
     dynamic: Scaler
     static_names: tuple[str, ...]
+    network_names: tuple[str, ...]  # those of the static ones that the networks read
     dynamic_names: tuple[str, ...]
     flat_names: tuple[str, ...]
     relations: tuple[str, ...]
@@ -107,14 +109,15 @@ class Ensemble:
             fold: [examples] from 0; member k holds out fold k, and begins again after the last one.
             store: static features of every domain that can be met.
         """
-        own = network_static(examples.inputs.static)
+        network_names = _network_names(examples.inputs)
+        own = examples.inputs.static.select(network_names)
         table = with_indicators(examples.inputs.flat(), np.arange(len(examples.y)))
         static = Scaler.fit(own.values)
         dynamic = Scaler.fit(examples.inputs.dynamic.values)
         whole = _Part(
             static.transform(own.values),
             dynamic.transform(examples.inputs.dynamic.values),
-            _tokens(examples.inputs, static.transform(network_static(store.static).values)),
+            _tokens(examples.inputs, static.transform(store.static.select(network_names).values)),
             examples.y,
             examples.weight,
         )
@@ -148,6 +151,7 @@ class Ensemble:
             static,
             dynamic,
             examples.inputs.static.names,
+            network_names,
             examples.inputs.dynamic.names,
             table.names,
             tuple(examples.inputs.company),
@@ -184,11 +188,10 @@ class Ensemble:
         }
         own, dynamic, met = self._scaled(inputs, store)
         whole = self._networks(own, dynamic, met)
-        network_names = network_static(inputs.static).names
         result = {}
         for kind, shares in by_trees.items():
             less = self._networks(
-                _blank(own, network_names, kind),
+                _blank(own, self.network_names, kind),
                 _blank(dynamic, self.dynamic_names, kind),
                 {name: one for name, one in met.items() if kind_of(name) != kind},
             )
@@ -203,8 +206,8 @@ class Ensemble:
 
     def _scaled(self, inputs: Inputs, store: Store) -> tuple[Tensor, Tensor, dict[str, Tokens]]:
         """Own static and dynamic features, and the tokens, as the networks read them."""
-        own = self.static.transform(network_static(inputs.static).values)
-        everyone = self.static.transform(network_static(store.static).values)
+        own = self.static.transform(inputs.static.select(self.network_names).values)
+        everyone = self.static.transform(store.static.select(self.network_names).values)
         return own, self.dynamic.transform(inputs.dynamic.values), _tokens(inputs, everyone)
 
     def _flat(self, inputs: Inputs) -> FeatureTable:
@@ -233,11 +236,12 @@ class Ensemble:
             )
 
 
-def network_static(static: FeatureTable) -> FeatureTable:
-    """What the network's encoder reads: few static features, [domains, columns]."""
-    chosen = (*NETWORK_LEXICAL, *STATIC_REGISTRATION, *STATIC_POSITION)
-    kept = [name for name in static.names if name in chosen or name.startswith(GIVEN_PREFIX)]
-    return static.select(kept)
+def _network_names(inputs: Inputs) -> tuple[str, ...]:
+    """Static features that the networks' encoder reads; of dated records all but codes of suffixes."""
+    if inputs.dated:
+        return tuple(name for name in inputs.static.names if name not in CATEGORICAL)
+    few = {*NETWORK_LEXICAL, *STATIC_REGISTRATION, *STATIC_POSITION}
+    return tuple(name for name in inputs.static.names if name in few or name.startswith(GIVEN_PREFIX))
 
 
 def _blank(scaled: Tensor, names: tuple[str, ...], kind: str) -> Tensor:

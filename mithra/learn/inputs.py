@@ -71,6 +71,11 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.static)
 
+    @property
+    def dated(self) -> bool:
+        """Whether the records have dates, so that examples are of the time of their arrival."""
+        return self.listed is not None
+
     def flat(self) -> FeatureTable:
         """One table for trees: all features, whom the example meets in each relation, and who is listed."""
         met = company_table(self.company, len(self))

@@ -1,7 +1,7 @@
 """How many of those that an example meets at its entities were on a list by then.
 
-A listing counts from when it was known, and never one of the example's own eTLD+1. It is the company
-of `mithra.graph.company` with the listed domains alone in the store, each there from its listing on.
+A listing counts from the moment that it was known, and never one of the example's own eTLD+1: the company of
+`mithra.graph.company` with the listed domains alone in the store, each there from its listing on.
 """
 
 from __future__ import annotations

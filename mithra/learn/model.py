@@ -37,7 +37,7 @@ from mithra.nn.tensors import Scaler
 
 __all__ = ["FORMAT", "Model", "Prediction", "load"]
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "model.json"
 REFERENCE = "reference.json"
 CHUNK_EXAMPLES = 50_000
@@ -158,6 +158,7 @@ class Model:
             "settings": asdict(self.settings),
             "columns": {
                 "static": self.ensemble.static_names,
+                "network": self.ensemble.network_names,
                 "dynamic": self.ensemble.dynamic_names,
                 "flat": self.ensemble.flat_names,
                 "relations": self.ensemble.relations,
@@ -228,6 +229,7 @@ def load(path: str | Path) -> Model:
         static=Scaler(*(scaled[f"static.{part}"] for part in SCALER_PARTS)),
         dynamic=Scaler(*(scaled[f"dynamic.{part}"] for part in SCALER_PARTS)),
         static_names=columns["static"],
+        network_names=columns["network"],
         dynamic_names=columns["dynamic"],
         flat_names=columns["flat"],
         relations=columns["relations"],
