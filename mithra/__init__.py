@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mithra.learn.card import ReportCard
     from mithra.learn.evaluate import evaluate
     from mithra.learn.model import Model, load
+    from mithra.learn.recalibrate import calibrate
     from mithra.learn.settings import TrainSettings
     from mithra.learn.train import train
     from mithra.observe.compact import compact
@@ -54,6 +55,7 @@ __all__ = [
     "Workspace",
     "World",
     "WorldSettings",
+    "calibrate",
     "compact",
     "decide",
     "evaluate",
@@ -83,6 +85,7 @@ _HOMES = {
     "Workspace": "mithra.observe.workspace",
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
+    "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",
     "evaluate": "mithra.learn.evaluate",

@@ -22,7 +22,9 @@ __all__ = [
     "binary_metrics",
     "calibration_error",
     "f1",
+    "measurable",
     "precision_at_k",
+    "rate_interval",
     "recall_at_fpr",
     "roc_auc",
 ]
@@ -117,8 +119,27 @@ def recall_at_fpr(
         _recall_of(rng.choice(bad, len(bad)), rng.choice(good, len(good)), rate)[0] for _ in range(bootstraps)
     ]
     low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
-    measurable = rate * len(good) >= MIN_FALSE_POSITIVES
-    return RateResult(rate, recall, float(low), float(high), threshold, bool(measurable))
+    return RateResult(rate, recall, float(low), float(high), threshold, measurable(rate, len(good)))
+
+
+def measurable(rate: float, benign: int) -> bool:
+    """Whether a false-positive rate can be told on so many benign names: ten or more would be flagged."""
+    return rate * benign >= MIN_FALSE_POSITIVES
+
+
+def rate_interval(part: int, whole: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); all from 0 to 1 where there is nothing to count.
+
+    >>> low, high = rate_interval(0, 100)
+    >>> low, round(high, 3)
+    (0.0, 0.037)
+    """
+    if not whole:
+        return 0.0, 1.0
+    z2, share = 1.96**2, part / whole
+    middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
+    half = float(np.sqrt(share * (1 - share) * z2 / whole + z2**2 / (4 * whole**2))) / (1 + z2 / whole)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _recall(truth: NDArray[np.bool_], scores: NDArray[np.float64], rate: float) -> tuple[float, float]:

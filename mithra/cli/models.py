@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,11 @@ from mithra.cli.options import (
     moment_or_last,
 )
 from mithra.cli.output import STDOUT, print_table, text_output, write_json, write_page
-from mithra.errors import UsageError
+from mithra.errors import InputError, UsageError
 from mithra.settings import load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["add_to"]
 
@@ -28,6 +31,9 @@ __all__ = ["add_to"]
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(epilog=example("mithra train lake --as-of 2026-06-01 --model models/june"))(train)
+    app.command(epilog=example("mithra calibrate models/june lake --as-of 2026-07-15 --out models/ours"))(
+        calibrate
+    )
     app.command(epilog=example("mithra evaluate models/june lake --from 2026-06-01 --to 2026-07-01"))(
         evaluate
     )
@@ -84,6 +90,14 @@ def evaluate(
     end: Annotated[
         str | None, typer.Option("--to", metavar="T", help="Last moment; default the last record.")
     ] = None,
+    retrain_every: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAYS", help="Also train again every so many days, and show both."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Parquet with name and verdict, such as a world's truth."),
+    ] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
@@ -99,6 +113,8 @@ def evaluate(
         workspace,
         start=start,
         end=moment_or_last(end, workspace, "--to"),
+        retrain_days=retrain_every,
+        truth=None if truth is None else _truth(truth),
         progress=messages(ctx).progress,
     )
     if STDOUT not in (json_file, html_file):
@@ -106,3 +122,35 @@ def evaluate(
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)
     write_page(card, html_file)
+
+
+def calibrate(
+    ctx: typer.Context,
+    model: ModelFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the calibrated model goes.")],
+    workspace: Annotated[
+        Path | None, typer.Argument(metavar="[WORKSPACE]", help="Your own records and labels.")
+    ] = None,
+    as_of: AsOf = None,
+    base_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of nefarious names in your traffic.")
+    ] = None,
+) -> None:
+    """Fit a model's scores and thresholds to your own traffic, by labels of arrivals or a base rate."""
+    import mithra as mt
+
+    at = None if workspace is None else moment_or_last(as_of, workspace, "--as-of")
+    progress = messages(ctx).progress
+    made = mt.calibrate(mt.load(model), workspace, at, base_rate=base_rate, progress=progress)
+    made.save(out)
+    print_table(["", "value"], [[name, value] for name, value in made.card["calibrated"].items()])
+
+
+def _truth(file: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read the truth: {error}", file=file, hint="Expected Parquet") from error

@@ -83,6 +83,12 @@ def score(
         with text_output(out) as file:
             shown.write_text(file, chosen.value)
     talk.say(f"{len(found):,} names scored as of {at:%Y-%m-%d %H:%M} UTC")
+    drift = found.drift
+    if drift is not None and drift["level"] != "calm":
+        talk.say(
+            f"drift {drift['level']}: PSI of scores {drift['score']:.3f}, {drift['shifted']:.1%} of inputs "
+            f"moved, most: {', '.join(drift['worst'])}"
+        )
     if found.simulated:
         talk.say("simulated: the model has seen simulated data only")
 

@@ -17,7 +17,14 @@ import pyarrow.compute as pc
 
 from mithra.decide import guards as rules
 from mithra.decide.decisions import SCHEMA, Decisions
-from mithra.decide.limits import Radius, active, refuse_broken_scores, refuse_growth, threshold_for
+from mithra.decide.limits import (
+    Radius,
+    active,
+    refuse_broken_scores,
+    refuse_drift,
+    refuse_growth,
+    threshold_for,
+)
 from mithra.decide.policy import Policy
 from mithra.decide.scored import Scored, read_scores
 from mithra.errors import RefusedError, UsageError
@@ -50,12 +57,14 @@ def decide(
     Raises:
         InputError: the table lacks a column or holds values that are no scores.
         RefusedError: the result is empty, constant, doubled or out of proportion, or states no threshold
-            for the policy's false-positive rate. Nothing is decided and the last list stays in force.
+            for the policy's false-positive rate, or comes with a drift alarm that no card covers.
+            Nothing is decided and the last list stays in force.
     """
     chosen = Policy() if policy is None else policy
     moment = _moment(now)
     scored = read_scores(scores)
     refuse_broken_scores(scored.table)
+    refuse_drift(scored, chosen)
     run = _Run.of(scored, chosen, suffixes or SuffixList.bundled(), moment)
     rows = run.rows()
     before = None if previous is None else active(previous.blocks, moment)

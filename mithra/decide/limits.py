@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.decide.policy import Policy
+from mithra.decide.scored import Scored
 from mithra.errors import RefusedError
 
-__all__ = ["Radius", "active", "refuse_broken_scores", "refuse_growth", "threshold_for"]
+__all__ = ["Radius", "active", "refuse_broken_scores", "refuse_drift", "refuse_growth", "threshold_for"]
 
 CONSTANT_ROWS = 10  # as many equal scores are no ranking
 _KEEP = "Nothing was decided; the last list stays in force"
@@ -38,6 +39,33 @@ def refuse_broken_scores(table: pa.Table) -> None:
         raise RefusedError("no name has a score", value=f"{rows} rows", hint=_KEEP)
     if len(held) >= CONSTANT_ROWS and held.min() == held.max():
         raise RefusedError("all scores are the same", value=f"{held[0]} for {len(held)} names", hint=_KEEP)
+
+
+def refuse_drift(scored: Scored, policy: Policy) -> None:
+    """Refuse scores of a model whose inputs have drifted, unless a report card covers the time of the drift.
+
+    Raises:
+        RefusedError: a drift alarm, and no card, one of another model, or one that ends before the drift.
+        InputError: the policy's card cannot be read.
+    """
+    drift = scored.drift
+    if drift is None or drift["level"] != "alarm":
+        return
+    accepted = policy.accepted()
+    if accepted is None:
+        problem = "no report card covers it"
+    elif accepted["model_digest"] != scored.metadata.get("model_digest"):
+        problem = "the policy's report card is of another model"
+    elif datetime.fromisoformat(accepted["end"]) <= datetime.fromisoformat(drift["start"]):
+        problem = f"the policy's report card ends {accepted['end']}"
+    else:
+        return
+    raise RefusedError(
+        f"what arrives since {drift['start']} has drifted from what the model was trained on, and {problem}",
+        value=f"PSI of scores {drift['score']:.3f}",
+        hint=f"{_KEEP}. Train again; or run mithra evaluate MODEL WORKSPACE --json card.json over that time, "
+        'look at the card, and put card = "card.json" into the policy',
+    )
 
 
 def refuse_growth(blocks: int, scored: int, over: int, before: int | None, policy: Policy) -> None:

@@ -12,6 +12,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -29,6 +30,8 @@ _POSITIVE = (
     "max_per_registrar",
     "max_per_asn",
 )
+
+_FILES = ("allowlist", "card")
 
 Mode = Literal["monitor", "canary", "full"]
 
@@ -55,6 +58,7 @@ class Policy:
     popular_rank: int = 100_000  # at this rank or better on any list: never blocked; 0 turns it off
     allow: Mapping[str, str] = field(default_factory=dict)  # name: reason; holds for all names below it
     allowlist: Path | None = None  # file of the same, a line each: name, white space, # reason
+    card: Path | None = None  # report card (JSON of `evaluate`) that was looked at after a drift alarm
     subtree: bool = True  # registered domains of one owner are blocked with all below them
 
     expire_days: float = 14.0  # a block ends by itself unless a later run renews it
@@ -71,12 +75,13 @@ class Policy:
         _check_types(self)
         _check_ranges(self)
         object.__setattr__(self, "allow", _allow(self.allow))
-        if self.allowlist is not None:
-            object.__setattr__(self, "allowlist", Path(self.allowlist))
+        for name in _FILES:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Path(getattr(self, name)))
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """A policy file: the fields of this class as keys; a relative `allowlist` is relative to the file.
+        """A policy file: the fields of this class as keys; relative files are relative to it.
 
         Raises:
             InputError: no such file, no TOML, an unknown key, or a value that does not fit.
@@ -92,8 +97,9 @@ class Policy:
                 close = difflib.get_close_matches(key, known, 1)
                 hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}"
                 raise InputError("unknown key in the policy", value=key, file=file, hint=hint)
-        if isinstance(given.get("allowlist"), str):
-            given["allowlist"] = file.parent / given["allowlist"]
+        for name in _FILES:
+            if isinstance(given.get(name), str):
+                given[name] = file.parent / given[name]
         try:
             return cls(**given)
         except UsageError as error:
@@ -108,6 +114,14 @@ class Policy:
         listed = {} if self.allowlist is None else _read_allowlist(self.allowlist)
         return {**listed, **self.allow}
 
+    def accepted(self) -> dict[str, str] | None:
+        """Of the report card: the digest of its model, and the end of the time that it judges.
+
+        Raises:
+            InputError: the card cannot be read, or is none.
+        """
+        return None if self.card is None else _read_card(self.card)
+
     def fpr(self) -> float:
         """The false-positive rate that blocks may have, by rate and by count, whichever is stricter."""
         if self.max_false_blocks_a_day is None or self.names_a_day is None:
@@ -117,7 +131,7 @@ class Policy:
     def digest(self) -> str:
         """SHA-256 over all values and the allowed names, so that a decision names the rules it came from."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        values |= {"allow": self.allowed(), "allowlist": None}
+        values |= {"allow": self.allowed(), "allowlist": None, "card": self.accepted()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -203,3 +217,18 @@ def _read_allowlist(path: Path) -> dict[str, str]:
                 hint="A line is: name, white space, # reason",
             ) from error  # fmt: skip
     return allowed
+
+
+def _read_card(path: Path) -> dict[str, str]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        found = {"model_digest": str(card["model_digest"]), "end": str(card["end"])}
+        if datetime.fromisoformat(found["end"]).tzinfo is None:
+            raise ValueError("its end has no time zone")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"cannot read the report card: {error!r}",
+            file=path,
+            hint="mithra evaluate … --json FILE writes one",
+        ) from error
+    return found

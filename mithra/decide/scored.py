@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Scored:
 
     table: pa.Table
     thresholds: dict[str, float | None]  # score by false-positive rate, null where it was not measurable
+    drift: dict[str, Any] | None  # of what arrived last from what arrived before training, None where unknown
     metadata: dict[str, str]
 
     def origin(self) -> dict[str, str]:
@@ -75,7 +77,7 @@ def read_scores(scores: Any) -> Scored:
         raise InputError(f"a column of the scores has another type: {error}") from error
     table = table.combine_chunks()
     _check_values(table)
-    return Scored(_once(table), _thresholds(metadata), metadata)
+    return Scored(_once(table), _thresholds(metadata), _drift(metadata), metadata)
 
 
 def _table(scores: Any) -> pa.Table:
@@ -138,4 +140,20 @@ def _thresholds(metadata: dict[str, str]) -> dict[str, float | None]:
         ) from error
     if any(score is not None and not (math.isfinite(score) and score > 0) for score in found.values()):
         raise InputError("a threshold of the scores is no score", value=found)
+    return found
+
+
+def _drift(metadata: dict[str, str]) -> dict[str, Any] | None:
+    text = metadata.get("drift", "")
+    try:
+        found = json.loads(text) if text else None
+        if found is not None:
+            datetime.fromisoformat(found["start"])
+            found = {
+                "level": str(found["level"]),
+                "start": str(found["start"]),
+                "score": float(found["score"]),
+            }
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError("the scores' drift cannot be read", value=text) from error
     return found

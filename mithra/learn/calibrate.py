@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["BUDGETS", "SHARES", "Platt", "budget_thresholds", "chosen_share"]
 
 BUDGETS = (0.01, 0.001, 0.0001)  # false-positive rates for which a model keeps a threshold
-SHARES = (0.25, 0.5, 0.75)  # of the networks in a logit: both always have a say
+SHARES = (0.1, 0.25, 0.5, 0.75)  # of the networks in a logit: both always have a say
 
 
 @dataclass(frozen=True)

@@ -5,27 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mithra.learn.replay import LeadTime
+
 __all__ = ["CardTable", "LeadTime", "ReportCard"]
-
-TABLE_WIDTH = 110
-
-
-@dataclass(frozen=True)
-class LeadTime:
-    """How long before a feed a model could have blocked what the feed listed later."""
-
-    source: str
-    listed: int  # arrivals that the feed listed
-    caught: int  # of these, scored at or above the threshold when they arrived
-    median_hours: float | None  # from score to listing, over those caught
-    share_day_ahead: float | None  # of those caught, listed at least 24 hours after the score
 
 
 @dataclass(frozen=True)
@@ -53,8 +41,17 @@ class ReportCard:
     models: Mapping[str, Mapping[str, Any]]  # name -> metrics
     lead: Sequence[LeadTime]
     false_positives: Sequence[Mapping[str, Any]]  # by age of registration
-    never_listed: float | None  # share of the flagged that no feed has listed by then
+    never_listed: float | None  # share of the flagged that no feed listed within the waiting window
     truth: Mapping[str, Any] | None = None  # metrics against a simulation's hidden truth
+    model_digest: str = ""
+    base_rate: Mapping[str, float | None] = field(default_factory=dict)  # shares of nefarious arrivals
+    decay: Sequence[Mapping[str, Any]] = ()  # by day or week, and by model where it was trained again
+    hosting: Sequence[Mapping[str, Any]] = ()  # false positives by hosting; against the truth if it is given
+    coverage: Sequence[Mapping[str, Any]] = ()  # by parts of the evidence; against the truth if it is given
+    campaigns: Sequence[Mapping[str, Any]] = ()  # caught, by what training could know of their campaign
+    daily: Sequence[Mapping[str, Any]] = ()  # precision and recall of the k worst arrivals of every day
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # metrics with parts missing
+    drift: Mapping[str, Any] | None = None  # of these arrivals, from what arrived before training
     curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,111 +67,24 @@ class ReportCard:
 
     def to_text(self) -> str:
         """The card as plain text tables."""
-        from rich.console import Console
+        from mithra.learn.card_tables import text_of
 
-        console = Console(file=StringIO(), force_jupyter=False, width=TABLE_WIDTH, color_system=None)
-        for sentence in self.heading():
-            console.print(sentence)
-        console.print()
-        for table in self.tables():
-            console.print(_rendered(table))
-        for sentence in self.closing():
-            console.print(sentence)
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
-        return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+        return text_of(self)
 
     def heading(self) -> list[str]:
         """Sentences that stand above the tables."""
-        mark = " · trained on simulation" if self.simulated else ""
-        return [
-            f"Names first seen {self.start} to {self.end}, judged as they arrived{mark}",
-            f"{self.arrivals:,} arrivals: {self.nefarious:,} known as nefarious by {self.labels_until}, "
-            f"{self.benign:,} taken as benign, {self.unlabelled:,} unlabelled and left out",
-        ]
+        from mithra.learn.card_tables import heading
+
+        return heading(self)
 
     def closing(self) -> list[str]:
         """Sentences that stand below them."""
-        if self.never_listed is None:
-            return []
-        return [f"Of the flagged, {self.never_listed:.1%} were on no list by {self.labels_until}."]
+        from mithra.learn.card_tables import closing
+
+        return closing(self)
 
     def tables(self) -> list[CardTable]:
-        """What was measured, as text."""
-        tables = [_metrics_table("Against the feeds", self.models)]
-        if self.truth is not None:
-            tables.append(
-                _metrics_table("Against the hidden truth of the simulation", {"mithra": self.truth})
-            )
-        tables.append(
-            CardTable(
-                f"Lead over each feed, flagged at a score of {self.threshold:.3f} or more",
-                ("feed", "listed", "caught", "median lead", "24 h ahead"),
-                [
-                    (
-                        lead.source,
-                        f"{lead.listed:,}",
-                        f"{lead.caught:,}",
-                        _hours(lead.median_hours),
-                        _share(lead.share_day_ahead),
-                    )
-                    for lead in self.lead
-                ],
-            )
-        )
-        tables.append(
-            CardTable(
-                "False positives by age of registration",
-                ("age", "benign", "flagged", "rate"),
-                [
-                    (row["age"], f"{row['benign']:,}", f"{row['flagged']:,}", _share(row["rate"]))
-                    for row in self.false_positives
-                ],
-            )
-        )
-        return tables
+        """What was measured, as text; tables without rows are left out."""
+        from mithra.learn.card_tables import card_tables
 
-
-def _metrics_table(title: str, models: Mapping[str, Mapping[str, Any]]) -> CardTable:
-    rows = [
-        (
-            name,
-            f"{metrics['ap']:.3f}",
-            f"{metrics['auc']:.3f}",
-            _recall(metrics["recall"]["0.01"]),
-            _recall(metrics["recall"]["0.001"]),
-            _recall(metrics["recall"]["0.0001"]),
-            f"{metrics['ece']:.3f}",
-        )
-        for name, metrics in models.items()
-    ]
-    heads = ("model", "AP", "ROC-AUC", "R@1 %", "R@0.1 %", "R@0.01 %", "ECE")
-    return CardTable(title, heads, rows)
-
-
-def _rendered(table: CardTable) -> Any:
-    """As rich draws it."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, head in enumerate(table.heads):
-        drawn.add_column(head, justify="left" if i == 0 else "right")
-    for row in table.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    return drawn
-
-
-def _recall(result: Mapping[str, Any]) -> str:
-    text = f"{result['recall']:.3f} [{result['low']:.2f}, {result['high']:.2f}]"
-    return text if result["measurable"] else "not measurable"
-
-
-def _hours(hours: float | None) -> str:
-    if hours is None:
-        return "–"
-    return f"{hours / 24:.1f} days" if abs(hours) >= 48 else f"{hours:.0f} h"
-
-
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
+        return list(card_tables(self))

@@ -1,4 +1,4 @@
-"""Evaluation in time: names that arrived after training, judged on arrival, against what feeds said later.
+"""Evaluation as a replay: names that arrived after training, judged on arrival, against what feeds said then.
 
 Each name first seen between start and end is scored as it stood a day after its first sight. Truth is what
 feeds had said by the end of the data; a name that nobody listed counts as benign only after the waiting
@@ -8,38 +8,40 @@ window, and is left out before. Baselines learn from the same names and are judg
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mithra.errors import InputError, LeakError
-from mithra.features.registration import registration
-from mithra.graph.company import Examples
+from mithra.errors import InputError, LeakError, UsageError
 from mithra.graph.snapshot import Snapshot
 from mithra.graph.take import moment
 from mithra.graph.take import snapshot as take_snapshot
+from mithra.learn import replay
+from mithra.learn.arrivals import ANY_FEED, Arrivals, arrivals, moments, transferred
 from mithra.learn.baselines import BASELINES
 from mithra.learn.calibrate import BUDGETS
-from mithra.learn.card import LeadTime, ReportCard
+from mithra.learn.card import ReportCard
 from mithra.learn.contest import Case
+from mithra.learn.drift import MIN_NAMES
 from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED, domain_labels
 from mithra.learn.model import DEFAULT_BUDGET, Model
+from mithra.learn.parts import missing_parts
+from mithra.learn.replay import Truth
 from mithra.learn.split import group_split
+from mithra.learn.train import train
 from mithra.metrics import binary_metrics, recall_at_fpr
 from mithra.observe.workspace import Workspace
 
 __all__ = ["evaluate"]
 
-DAY_SECONDS = 86_400
-AGES_DAYS = ((0, 30), (30, 365), (365, 1_000_000))
 CURVE_POINTS = 200
 CALIBRATION_BINS = 10
+LINES = ("0.01", DEFAULT_BUDGET)  # budgets whose false positives and catches are told
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +54,16 @@ def evaluate(
     *,
     baselines: Sequence[str] = tuple(BASELINES),
     truth: pa.Table | None = None,
+    retrain_days: int | None = None,
     progress: bool = False,
 ) -> ReportCard:
     """The report card of a model on names first seen from `start` to `end`.
 
     Args:
         baselines: names of the baselines to fit and show beside the model.
-        truth: columns `name` and `verdict`, such as the hidden truth of a simulation, shown as one more row.
+        truth: columns `name` and `verdict`, such as the hidden truth of a simulation, and `campaign` where
+            unseen campaigns are to be told from known ones; shown in rows of their own.
+        retrain_days: beside the model left alone, train again every so many days on what was known then.
 
     Raises:
         LeakError: `start` lies before the model's `as_of`.
@@ -71,51 +76,60 @@ def evaluate(
             value=first.isoformat(),
             hint=f"Start at {model.as_of.isoformat()} or later",
         )
+    if retrain_days is not None and retrain_days < 1:
+        raise UsageError("retrain_days is at least 1", value=retrain_days)
     workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
     until = max(last, _labels_until(workspace))
-    graph = take_snapshot(workspace, last, progress=progress)
-    later = take_snapshot(workspace, until, progress=progress)
-    at = _moments(graph, model.settings.arrival_hours * 3600)
-    arrived = np.flatnonzero((graph.first_seen >= first.timestamp()) & (graph.first_seen < last.timestamp()))
-    y = _transferred(domain_labels(later, model.settings)[0], later, graph)
-    known = arrived[y[arrived] != UNLABELLED]
-    _check(arrived, y[known])
+    found = arrivals(workspace, first, last, until, model.settings, progress=progress)
+    known = found.y != UNLABELLED
+    _check(found.y[known])
+    told = None if truth is None else Truth.of(truth, found.names)
+    before = found.graph if model.as_of is None else take_snapshot(workspace, model.as_of)
 
-    judged = Examples(arrived, at[arrived])
-    score = np.zeros(len(graph))
-    score[arrived] = model.predict(graph, judged).score
-    threshold = model.thresholds[DEFAULT_BUDGET]
-    models = {"mithra": _metrics(y[known], score[known])}
+    score = model.predict(found.graph, found.examples).score
+    lines = {budget: model.thresholds[budget] for budget in LINES}
+    flagged = score >= lines[DEFAULT_BUDGET]
+    models = {"mithra": _metrics(found.y[known], score[known])}
     if baselines:
-        case = _case(model, workspace, graph, y, at, known)
+        case = _case(model, before, found)
         for name in baselines:
             log.info("fitting %s", name)
-            models[name] = _metrics(y[known], BASELINES[name](case, model.settings.seed)(known))
-    flagged = arrived[score[arrived] >= threshold]
+            guess = BASELINES[name](case, model.settings.seed)(found.domain[known])
+            models[name] = _metrics(found.y[known], guess)
+    decay = replay.decay(found, first, last, score, flagged, "mithra")
+    if retrain_days is not None:
+        fresh = _retrained(model, workspace, found, (first, last, retrain_days), score, progress)
+        decay += replay.decay(found, first, last, *fresh, f"again every {retrain_days} d")
+    lead = replay.lead_times(found, flagged, model.settings.waiting_days)
+    drift = model.drift(found.graph, found.examples) if len(found) >= MIN_NAMES else None
     return ReportCard(
         start=first.isoformat(),
         end=last.isoformat(),
-        arrivals=len(arrived),
-        nefarious=int((y[known] == NEFARIOUS).sum()),
-        benign=int((y[known] == BENIGN).sum()),
-        unlabelled=len(arrived) - len(known),
+        arrivals=len(found),
+        nefarious=int((found.y == NEFARIOUS).sum()),
+        benign=int((found.y == BENIGN).sum()),
+        unlabelled=int((~known).sum()),
         labels_until=until.isoformat(),
-        threshold=threshold,
+        threshold=lines[DEFAULT_BUDGET],
         simulated=model.simulated,
         models=models,
-        lead=_lead_times(graph, later, arrived, score, at, threshold),
-        false_positives=_false_positives(graph, known[y[known] == BENIGN], score, at, threshold),
-        never_listed=float((y[flagged] != NEFARIOUS).mean()) if len(flagged) else None,
-        truth=None if truth is None else _against(truth, graph, arrived, score),
-        curves=_curves(y[known], score[known]),
+        lead=lead,
+        false_positives=_false_positives(found, found.y, score, lines, "age"),
+        never_listed=next(row.never_listed for row in lead if row.source == ANY_FEED),
+        truth=None if told is None else _against(told, score),
+        model_digest=model.digest,
+        base_rate=_base_rate(model, found, told),
+        decay=decay,
+        hosting=_false_positives(found, found.y if told is None else told.y, score, lines, "hosting"),
+        coverage=replay.coverage(found, found.y if told is None else told.y, score, lines["0.01"]),
+        campaigns=[] if told is None else replay.campaigns(found, told, before, score, lines),
+        daily=replay.daily(found, first, score, told),
+        parts={
+            name: _metrics(found.y[known], less[known]) for name, less in missing_parts(model, found).items()
+        },
+        drift=None if drift is None else drift.to_dict(),
+        curves=_curves(found.y[known], score[known]),
     )
-
-
-def _moments(graph: Snapshot, wait_seconds: int) -> NDArray[np.int64]:
-    """When each domain is judged, [domains]: a while after its first sight, at the latest at the end."""
-    if graph.as_of is None:
-        return np.zeros(len(graph), np.int64)
-    return np.minimum(graph.first_seen + wait_seconds, int(graph.as_of.timestamp()))
 
 
 def _labels_until(workspace: Workspace) -> datetime:
@@ -126,19 +140,7 @@ def _labels_until(workspace: Workspace) -> datetime:
     return datetime.fromtimestamp(int(last.timestamp()) + 1, UTC)
 
 
-def _transferred(
-    y: NDArray[np.int8], source: Snapshot, target: Snapshot, missing: int = UNLABELLED
-) -> NDArray[np.int8]:
-    """Values of one snapshot's domains for those of another, by name."""
-    place = source.index(target.names)
-    return np.where(place >= 0, y[np.maximum(place, 0)], missing).astype(np.int8)
-
-
-def _check(arrived: NDArray[np.int64], y: NDArray[np.int8]) -> None:
-    if not len(arrived):
-        raise InputError(
-            "no name was first seen in that time", hint="`mithra status` shows the dates there are"
-        )
+def _check(y: NDArray[np.int8]) -> None:
     if not len(y) or y.min() == y.max():
         raise InputError(
             "the arrivals that are labelled have one verdict only",
@@ -147,17 +149,10 @@ def _check(arrived: NDArray[np.int64], y: NDArray[np.int8]) -> None:
         )
 
 
-def _case(
-    model: Model,
-    workspace: Workspace,
-    graph: Snapshot,
-    y: NDArray[np.int8],
-    at: NDArray[np.int64],
-    test: NDArray[np.int64],
-) -> Case:
+def _case(model: Model, before: Snapshot, found: Arrivals) -> Case:
     """What the baselines learn from: the same labels as the model, each name as it arrived."""
-    before = graph if model.as_of is None else take_snapshot(workspace, model.as_of)
-    learnt = _transferred(domain_labels(before, model.settings)[0], before, graph)
+    graph, test = found.graph, found.domain[found.y != UNLABELLED]
+    learnt = transferred(domain_labels(before, model.settings)[0], before, graph)
     learnt[test] = UNLABELLED
     rows = np.flatnonzero(learnt != UNLABELLED)
     rows = rows[~np.isin(graph.group[rows], graph.group[test])]
@@ -173,8 +168,30 @@ def _case(
         test=test,
         regime="arrival",
         store=np.ones(len(graph), bool),
-        at=at,
+        at=moments(graph, model.settings.arrival_hours * 3600),
     )
+
+
+def _retrained(
+    model: Model,
+    workspace: Workspace,
+    found: Arrivals,
+    span: tuple[datetime, datetime, int],
+    score: NDArray[np.float64],
+    progress: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Score and flag of every arrival by the last model that was trained by then; the first is as it was."""
+    first, last, days = span
+    fresh, flagged = score.copy(), score >= model.thresholds[DEFAULT_BUDGET]
+    at = first + timedelta(days=days)
+    while at < last:
+        log.info("training again as of %s", at.isoformat())
+        newer = train(workspace, at, settings=model.settings, progress=progress)
+        rows = np.flatnonzero(found.first_seen >= at.timestamp())
+        fresh[rows] = newer.predict(found.graph, found.examples.take(rows)).score
+        flagged[rows] = fresh[rows] >= newer.thresholds[DEFAULT_BUDGET]
+        at += timedelta(days=days)
+    return fresh, flagged
 
 
 def _metrics(y: NDArray[np.int8], score: NDArray[np.float64]) -> dict[str, Any]:
@@ -182,83 +199,34 @@ def _metrics(y: NDArray[np.int8], score: NDArray[np.float64]) -> dict[str, Any]:
     return {**binary_metrics(y, score), "recall": rates}
 
 
-def _against(
-    truth: pa.Table, graph: Snapshot, arrived: NDArray[np.int64], score: NDArray[np.float64]
-) -> dict[str, Any]:
+def _against(truth: Truth, score: NDArray[np.float64]) -> dict[str, Any]:
     """Metrics of all arrivals against a table of the truth."""
-    names = graph.names.take(pa.array(arrived))
-    row = np.asarray(pc.fill_null(pc.index_in(names, value_set=truth["name"].combine_chunks()), -1))
-    bad = np.asarray(pc.equal(truth["verdict"], "nefarious").combine_chunks())
-    known = row >= 0
-    y = bad[row[known]].astype(np.int8)
-    return {**_metrics(y, score[arrived[known]]), "names": int(known.sum()), "nefarious": int(y.sum())}
+    known = truth.y != UNLABELLED
+    y = truth.y[known]
+    return {**_metrics(y, score[known]), "names": int(known.sum()), "nefarious": int((y == NEFARIOUS).sum())}
 
 
-def _lead_times(
-    graph: Snapshot,
-    later: Snapshot,
-    arrived: NDArray[np.int64],
-    score: NDArray[np.float64],
-    at: NDArray[np.int64],
-    threshold: float,
-) -> list[LeadTime]:
-    """By feed: of the arrivals that it listed, those flagged on arrival, and how long before."""
-    bad = later.labels.filter(pc.equal(later.labels["verdict"], "nefarious"))
-    ids = graph.index(later.names.take(bad["domain"].combine_chunks()))
-    known_at = np.asarray(bad["known_at"]).astype(np.int64)
-    source = bad["source"].to_pylist()
-    is_arrival = np.zeros(len(graph) + 1, bool)
-    is_arrival[arrived] = True
-    first: dict[str, dict[int, int]] = {}
-    for domain, moment_listed, name in zip(ids, known_at, source, strict=True):
-        if is_arrival[domain]:
-            listed = first.setdefault(name, {})
-            listed[int(domain)] = min(int(moment_listed), listed.get(int(domain), int(moment_listed)))
-    return [_lead(name, listed, score, at, threshold) for name, listed in sorted(first.items())]
-
-
-def _lead(
-    source: str,
-    listed: Mapping[int, int],
-    score: NDArray[np.float64],
-    at: NDArray[np.int64],
-    threshold: float,
-) -> LeadTime:
-    domain = np.fromiter(listed, np.int64, len(listed))
-    hours = (np.fromiter(listed.values(), np.int64, len(listed)) - at[domain]) / 3600
-    caught = hours[score[domain] >= threshold]
-    return LeadTime(
-        source=source,
-        listed=len(domain),
-        caught=len(caught),
-        median_hours=float(np.median(caught)) if len(caught) else None,
-        share_day_ahead=float((caught >= 24).mean()) if len(caught) else None,
-    )
+def _base_rate(model: Model, found: Arrivals, truth: Truth | None) -> dict[str, float | None]:
+    """Shares of nefarious arrivals: among all, as far as listed; among the labelled; what scores assume."""
+    bad = int((found.y == NEFARIOUS).sum())
+    known = None if truth is None else truth.y[truth.y != UNLABELLED]
+    return {
+        "listed": bad / len(found),
+        "labelled": bad / int((found.y != UNLABELLED).sum()),
+        "true": None if known is None or not len(known) else float((known == NEFARIOUS).mean()),
+        "calibrated_for": model.base_rate,
+    }
 
 
 def _false_positives(
-    graph: Snapshot,
-    benign: NDArray[np.int64],
+    found: Arrivals,
+    y: NDArray[np.int8],
     score: NDArray[np.float64],
-    at: NDArray[np.int64],
-    threshold: float,
+    lines: dict[str, float],
+    column: str,
 ) -> list[dict[str, Any]]:
-    age = registration(graph, benign, at[benign]).column("registration_age")
-    flagged = score[benign] >= threshold
-    rows = {
-        f"{low} to {high} days" if high < 10_000 else f"over {low} days": (age >= low) & (age < high)
-        for low, high in AGES_DAYS
-    }
-    rows["unknown"] = np.isnan(age)
-    return [
-        {
-            "age": name,
-            "benign": int(chosen.sum()),
-            "flagged": int(flagged[chosen].sum()),
-            "rate": float(flagged[chosen].mean()) if chosen.any() else None,
-        }
-        for name, chosen in rows.items()
-    ]
+    classes = replay.ages(found) if column == "age" else replay.hosting(found)
+    return replay.false_positives(classes, y == BENIGN, score, lines, column)
 
 
 def _curves(y: NDArray[np.int8], score: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

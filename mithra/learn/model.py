@@ -24,9 +24,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mithra.errors import InputError, IntegrityError
+from mithra.features.columns import FeatureTable
 from mithra.graph.company import Examples
 from mithra.graph.snapshot import Snapshot
 from mithra.learn.calibrate import Platt
+from mithra.learn.drift import RECENT_DAYS, REFERENCE_DAYS, Drift, Reference, last_arrivals
 from mithra.learn.ensemble import Ensemble, Member
 from mithra.learn.inputs import Inputs, Store, example_inputs, name_inputs, store_of
 from mithra.learn.settings import TrainSettings
@@ -37,6 +39,7 @@ __all__ = ["FORMAT", "Model", "Prediction", "load"]
 
 FORMAT = 3
 MANIFEST = "model.json"
+REFERENCE = "reference.json"
 CHUNK_EXAMPLES = 50_000
 SCALER_PARTS = ("mean", "deviation", "may_miss")
 DEFAULT_BUDGET = "0.001"
@@ -65,6 +68,7 @@ class Model:
     base_rate: float  # share of nefarious examples that the scores are calibrated for
     about: Mapping[str, Any] = field(default_factory=dict)  # window, counts, versions, digests
     card: Mapping[str, Any] = field(default_factory=dict)  # the report card on held-out groups
+    reference: Reference | None = None  # what arrived before training; None where too few did
 
     def predict(
         self,
@@ -98,6 +102,24 @@ class Model:
         """Scores of canonical names by their spelling alone, [names]."""
         inputs = name_inputs(names, self.ensemble.static_names, self.ensemble.dynamic_names)
         return self._prediction(self.ensemble.logits(inputs, _nobody(inputs)))
+
+    def drift(self, snapshot: Snapshot, examples: Examples | None = None) -> Drift | None:
+        """How far examples, by default the snapshot's last arrivals, are from what arrived before training.
+
+        None where it cannot be told: no reference, no dates, too few names.
+        """
+        if examples is None:
+            examples = last_arrivals(snapshot, RECENT_DAYS, self.settings.arrival_hours, self.settings.seed)
+        if self.reference is None or examples is None:
+            return None
+        return self.reference.drift(*self._described(snapshot, examples), examples.at)
+
+    def with_reference(self, snapshot: Snapshot) -> Model:
+        """The same model that remembers what arrived in the last weeks of this snapshot."""
+        examples = last_arrivals(snapshot, REFERENCE_DAYS, self.settings.arrival_hours, self.settings.seed)
+        if examples is None:
+            return self
+        return replace(self, reference=Reference.of(*self._described(snapshot, examples)))
 
     @cached_property
     def digest(self) -> str:
@@ -159,6 +181,12 @@ class Model:
             shutil.rmtree(folder, ignore_errors=True)
         return path
 
+    def _described(self, snapshot: Snapshot, examples: Examples) -> tuple[FeatureTable, NDArray[np.float64]]:
+        """What the trees read of examples, and their log-odds before calibration."""
+        known = _store(snapshot)
+        inputs = example_inputs(snapshot, examples, known)
+        return inputs.flat(), self.ensemble.logits(inputs, known)
+
     def _prediction(self, raw: NDArray[np.float64]) -> Prediction:
         return Prediction(self.platt.probability(raw), self.platt.logit(raw))
 
@@ -174,6 +202,8 @@ class Model:
             tensors = {f"network.{k}": v.numpy() for k, v in member.network.state_dict().items()}
             files[f"member-{i}.safetensors"] = save(tensors)
             files[f"trees-{i}.txt"] = member.trees.model_to_string().encode()
+        if self.reference is not None:
+            files[REFERENCE] = self.reference.to_bytes()
         return files
 
 
@@ -216,6 +246,7 @@ def load(path: str | Path) -> Model:
         base_rate=manifest["base_rate"],
         about=manifest["about"],
         card=manifest["card"],
+        reference=Reference.from_bytes(contents[REFERENCE]) if REFERENCE in contents else None,
     )
 
 

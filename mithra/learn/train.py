@@ -65,7 +65,7 @@ def train(
             raise UsageError("training on a workspace needs as_of", hint="For example as_of='2026-06-01'")
         graph = take_snapshot(source, as_of, progress=progress)
     chosen = training_examples(graph, settings)
-    model = fit_model(graph, chosen, settings, progress=progress)
+    model = fit_model(graph, chosen, settings, progress=progress).with_reference(graph)
     if isinstance(source, Snapshot):
         return model
     return replace(model, simulated=_is_simulated(source))

@@ -117,6 +117,7 @@ def _origin(model: Ranker, snapshot: Snapshot) -> dict[str, str]:
         rate: None if at is None or not math.isfinite(at) else float(at)
         for rate, at in model.thresholds.items()
     }
+    drift = model.drift(snapshot)
     return {
         "simulated": "true" if model.simulated else "false",
         "model_digest": model.digest,
@@ -124,6 +125,7 @@ def _origin(model: Ranker, snapshot: Snapshot) -> dict[str, str]:
         "as_of": "" if snapshot.as_of is None else snapshot.as_of.isoformat(),
         "base_rate": repr(float(model.base_rate)),
         "thresholds": json.dumps(thresholds),
+        "drift": "" if drift is None else json.dumps(drift.to_dict()),
     }
 
 

@@ -1,7 +1,7 @@
 """Score, verdict and kinds of evidence of distinct names: where the model is asked.
 
 Names that the snapshot holds are scored at its own moment, the others by their spelling alone; the latter,
-and those of which too little is known, stay of unknown verdict.
+and those of which fewer than two parts of the evidence are there, stay of unknown verdict.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mithra.graph.company import Examples
+from mithra.graph.coverage import covered, needed
 from mithra.graph.snapshot import Snapshot
 from mithra.score.evidence import SPEAKS, Weighed, by_kind, speaking, weighed
 from mithra.score.facts import KINDS, Subject
@@ -77,7 +78,8 @@ def judge(
     speaks[known] = speaking(counted[known], subject)
     verdict = np.where(found >= verdict_threshold(model.thresholds), "nefarious", "benign").astype(object)
     verdict[(ids < 0) | ~np.isfinite(found)] = "unknown"
-    verdict[known[_thin(subject)]] = "unknown"
+    everything = Examples(subject.ids, np.full(len(known), subject.at, dtype=np.int64))
+    verdict[known[covered(snapshot, everything).sum(axis=1) < needed(snapshot)]] = "unknown"
     return Judged(found, closer, counted, speaks, verdict, known, subject)
 
 
@@ -128,15 +130,6 @@ def words_for(
     for part, subject in ((inside, judged.subject.take(place[inside])), (outside, None)):
         if len(part):
             yield part, weighed(judged.counted[part], names.take(pa.array(part)), subject)
-
-
-def _thin(subject: Subject) -> NDArray[np.bool_]:
-    """Too little is known: nothing that it could share with others, and no registration, [rows]."""
-    some = np.zeros(len(subject.ids), dtype=bool)
-    for name, company in subject.shared.items():
-        if name != "etld_plus_one":
-            some[company.row] = True
-    return ~some & np.isnan(subject.number("created")) & np.isnan(subject.number("registration_captured"))
 
 
 def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mithra.graph.company import Examples
 from mithra.graph.snapshot import Snapshot
+from mithra.learn.drift import Drift
 
 __all__ = ["Predicted", "Ranker"]
 
@@ -62,4 +63,8 @@ class Ranker(Protocol):
 
     def predict_names(self, names: pa.Array) -> Predicted:
         """Scores of names of which nothing but the spelling is known."""
+        ...
+
+    def drift(self, snapshot: Snapshot) -> Drift | None:
+        """How far the snapshot's last arrivals are from those before training; None where nobody can tell."""
         ...

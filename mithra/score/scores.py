@@ -52,7 +52,15 @@ SCHEMA = pa.schema(
         ("given", pa.string()),  # as it was asked for
     ]
 )
-ORIGIN = ("simulated", "model_digest", "snapshot_digest", "as_of", "base_rate", "thresholds")  # all text
+ORIGIN = (
+    "simulated",
+    "model_digest",
+    "snapshot_digest",
+    "as_of",
+    "base_rate",
+    "thresholds",
+    "drift",
+)  # all text
 _LISTS = tuple(field.name for field in SCHEMA if field.type == _STRINGS)
 _BETWEEN = " | "  # items of a list in a CSV cell
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # a cell that begins so gets an apostrophe in front
@@ -92,6 +100,12 @@ class Scores:
     def thresholds(self) -> dict[str, float | None]:
         """Lowest score to flag by false-positive rate, None where it was not measurable."""
         found: dict[str, float | None] = json.loads(self.origin["thresholds"] or "{}")
+        return found
+
+    @property
+    def drift(self) -> dict[str, Any] | None:
+        """How far what arrives is from what arrived before training; None where nobody could tell."""
+        found: dict[str, Any] | None = json.loads(self.origin["drift"] or "null")
         return found
 
     def top(self, count: int) -> Scores:
@@ -226,6 +240,7 @@ def _table_of(text: IO[str], kind: str, file: Path) -> pa.Table:
     for number, given in enumerate(_parsed(text, kind), 2 if kind == "csv" else 1):
         try:
             row = json.loads(given) if kind == "jsonl" else given
+            row.setdefault("drift", "")  # earlier versions wrote none
             origin = origin or {key: _origin_text(row[key]) for key in ORIGIN}
             if any(_origin_text(row[key]) != origin[key] for key in ORIGIN):
                 raise ValueError("rows of several runs in one file")

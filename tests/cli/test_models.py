@@ -49,7 +49,28 @@ def test_evaluate_prints_the_card_and_writes_it_as_json_and_as_a_page(
     assert "data:image/png;base64," in page
 
 
+def test_truth_that_cannot_be_read_is_named(mithra, small_model, small_lake, tmp_path):
+    (tmp_path / "truth.parquet").write_text("no parquet")
+    result = mithra("evaluate", small_model, small_lake, "--truth", tmp_path / "truth.parquet")
+    assert result.exit_code == 3
+    assert "truth.parquet: cannot read the truth" in result.stderr
+    assert mithra("evaluate", small_model, small_lake, "--retrain-every", 0).exit_code == 2
+
+
 def test_evaluating_on_the_time_of_training_is_refused(mithra, small_model, small_lake):
     result = mithra("evaluate", small_model, small_lake, "--from", "2026-05-01")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Start at 2026-05-20" in result.stderr
+
+
+def test_calibrate_writes_a_new_model_or_says_what_is_missing(mithra, small_model, small_lake, tmp_path):
+    result = mithra("calibrate", small_model, "--base-rate", "0.001", "--out", tmp_path / "ours")
+    assert result.exit_code == 0, result.stderr
+    manifest = json.loads((tmp_path / "ours" / "model.json").read_text())
+    assert manifest["base_rate"] == 0.001
+    assert manifest["card"]["calibrated"]["base_rate"] == 0.001
+    result = mithra("calibrate", small_model, small_lake, "--out", tmp_path / "none")
+    assert result.exit_code == 3
+    assert "too few labelled arrivals" in result.stderr
+    assert not (tmp_path / "none").exists()
+    assert mithra("calibrate", small_model, "--out", tmp_path / "none").exit_code == 2

@@ -109,3 +109,11 @@ def test_the_digest_is_of_the_rules_and_of_the_allowed_names(tmp_path: Path) -> 
     assert first != Policy(max_fpr=0.01, allow={"a.example": "x"}).digest()
     file.write_text("a.example # x\nb.example # y\n")
     assert policy.digest() != first
+
+
+def test_a_card_is_found_beside_the_policy_and_is_part_of_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('card = "card.json"\n')
+    (tmp_path / "card.json").write_text('{"model_digest": "m1", "end": "2026-06-21T00:00:00+00:00"}')
+    policy = Policy.from_toml(tmp_path / "policy.toml")
+    assert policy.accepted() == {"model_digest": "m1", "end": "2026-06-21T00:00:00+00:00"}
+    assert policy.digest() != Policy().digest()

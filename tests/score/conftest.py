@@ -16,6 +16,7 @@ from mithra.graph.company import Examples, companies
 from mithra.graph.csr import relation_from_edges
 from mithra.graph.groups import group_domains
 from mithra.graph.snapshot import FACTS, LABELS, Snapshot
+from mithra.learn.drift import Drift
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = 86_400
@@ -41,6 +42,11 @@ class Model:
     simulated: bool = True
     digest: str = "m1"
     base_rate: float = 0.01
+
+    drifted: Drift | None = None
+
+    def drift(self, snapshot: Snapshot) -> Drift | None:
+        return self.drifted
 
     def contributions(self, snapshot: Snapshot, examples: Examples) -> dict[str, np.ndarray]:
         names = snapshot.names.take(pa.array(examples.domain)).to_pylist()

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mithra.decide.decide import decide
-from mithra.errors import InputError, UsageError
+from mithra.errors import InputError, RefusedError, UsageError
+from mithra.learn.drift import Drift
 from mithra.score import judge as judging
 from mithra.score.batch import score
+from mithra.score.scores import Scores
 
 ASKED = [
     "WWW.login-paypa1.top.",
@@ -164,9 +166,23 @@ def test_metadata_says_where_the_scores_came_from(s):
         "as_of": "2026-06-01T00:00:00+00:00",
         "base_rate": "0.01",
         "thresholds": '{"0.001": 0.7, "0.0001": null}',
+        "drift": "",
     }
     assert scores.thresholds == {"0.001": 0.7, "0.0001": None}
     assert scores.simulated
+
+
+def test_a_drift_alarm_goes_along_to_the_decision(s, tmp_path):
+    moved = Drift(
+        "2026-05-20T00:00:00+00:00", "2026-06-01T00:00:00+00:00", 900, 0.3, 0.0, {"name_length": 0.2}
+    )
+    scores = score(s.Model(drifted=moved), s.world(), ["login-paypa1.top", "old.test"])
+    assert scores.drift["level"] == "alarm"
+    for ending in ("parquet", "csv", "jsonl"):
+        back = Scores.read(scores.write(tmp_path / f"scores.{ending}"))
+        assert back.drift == scores.drift
+        with pytest.raises(RefusedError, match="has drifted"):
+            decide(back)
 
 
 def test_decide_takes_the_scores_as_they_are(s):
