@@ -36,6 +36,7 @@ __all__ = ["NETWORK_LEXICAL", "Ensemble", "HeldOut", "Labelled", "Member"]
 
 NETWORK_LEXICAL = ("sld_length", "sld_bigram_bits", "subdomain_count")
 CHECK_EVERY_EPOCHS = 3
+LABEL_SMOOTHING = 0.1  # of the networks: labels are noisy, see docs/decisions.md
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,10 +323,12 @@ def _fit_network(
 
 
 def _step(network: DomainNetwork, optimiser: torch.optim.Optimizer, batch: _Part) -> None:
+    """One step on smoothed labels (Szegedy et al. 2016, arXiv 1512.00567)."""
     optimiser.zero_grad()
+    target = LABEL_SMOOTHING / 2 + (1 - LABEL_SMOOTHING) * batch.y
     loss = torch.nn.functional.binary_cross_entropy_with_logits(
         network(batch.own, batch.dynamic, batch.met),
-        torch.from_numpy(batch.y.astype(np.float32)),
+        torch.from_numpy(target.astype(np.float32)),
         weight=torch.from_numpy(batch.weight),
     )
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
