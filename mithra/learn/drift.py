@@ -30,6 +30,7 @@ MIN_NAMES = 500  # of fewer, chance alone moves ten bins by .04 and more
 MAX_NAMES = 5_000  # drawn by chance beyond it
 BINS = 10
 WORST = 5  # inputs that a drift names
+GROWING = ("_others_", "_listed")  # counts of company grow with what has been collected
 
 Edges = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -45,7 +46,8 @@ class Reference:
     @classmethod
     def of(cls, table: FeatureTable, logit: NDArray[np.float64]) -> Self:
         """Bins of equal mass over these names, fewer where many values are the same."""
-        columns = {name: _histogram(table.column(name)) for name in table.names}
+        kept = [name for name in table.names if not any(part in name for part in GROWING)]
+        columns = {name: _histogram(table.column(name)) for name in kept}
         return cls(columns, _histogram(logit))
 
     def drift(self, table: FeatureTable, logit: NDArray[np.float64], at: NDArray[np.int64]) -> Drift:

@@ -51,6 +51,11 @@ def test_a_column_that_is_gone_or_unknown_has_moved() -> None:
     assert reference.drift(unknown, np.zeros(900), at).worst["moving"] > drifting.ALARM
 
 
+def test_counts_that_grow_with_the_store_are_no_drift() -> None:
+    grown = {"address_others_most": np.arange(4_000.0), "address_listed": np.zeros(4_000)}
+    assert set(Reference.of(table(**grown), np.zeros(4_000)).inputs) == {"still", "moving"}
+
+
 @pytest.mark.parametrize(
     ("score", "shifted", "level"),
     [
