@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mithra.decide.decisions import Decisions
     from mithra.decide.policy import Policy
     from mithra.errors import MithraError
+    from mithra.explain.audit import Audit, audit
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Audit",
     "Decisions",
     "Explanation",
     "IngestReport",
@@ -55,6 +57,7 @@ __all__ = [
     "Workspace",
     "World",
     "WorldSettings",
+    "audit",
     "calibrate",
     "compact",
     "decide",
@@ -71,6 +74,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Audit": "mithra.explain.audit",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
     "IngestReport": "mithra.observe.ingest",
@@ -85,6 +89,7 @@ _HOMES = {
     "Workspace": "mithra.observe.workspace",
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
+    "audit": "mithra.explain.audit",
     "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",

@@ -151,3 +151,21 @@ def test_explain_refuses_what_is_no_name(mithra, small_model, small_lake):
     assert result.exit_code == 3
     assert "not a domain name" in result.stderr
     assert "\x1b" not in result.stderr
+
+
+def test_audit_shows_overlap_disputes_and_what_the_list_lacks(mithra, small_model, small_lake, tmp_path):
+    arguments = ["audit", small_lake, "domains-dated", "--model", small_model, "--as-of", "2026-06-05"]
+    result = mithra(*arguments, "--json", tmp_path / "audit.json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert {each["source"] for each in found["overlap"]} <= {"hosts-basic", "urls-recent"}
+    assert all(row["score"] is not None for row in found["disputed"])
+    assert found["lacking"][0]["name"] in result.stdout
+    listed = {"entries": found["entries"], "alone": found["alone"]}
+    assert 0 < listed["alone"] <= listed["entries"]
+
+
+def test_audit_of_a_list_that_is_not_there(mithra, small_lake):
+    result = mithra("audit", small_lake, "nobody's")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "domains-dated" in result.stderr
