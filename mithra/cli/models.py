@@ -18,7 +18,7 @@ from mithra.cli.options import (
     example,
     moment_or_last,
 )
-from mithra.cli.output import STDOUT, print_table, text_output, write_json, write_page
+from mithra.cli.output import print_table, shows_text, text_output, write_json, write_page
 from mithra.errors import InputError, UsageError
 from mithra.settings import load_settings
 
@@ -104,6 +104,7 @@ def evaluate(
     """Score names as they arrived in a stretch of time, and compare with what is known of them by now."""
     import mithra as mt
 
+    to_terminal = shows_text(json_file, html_file)
     trained = mt.load(model)
     start = as_moment(begin, "--from") or trained.as_of
     if start is None:
@@ -117,7 +118,7 @@ def evaluate(
         truth=None if truth is None else _truth(truth),
         progress=messages(ctx).progress,
     )
-    if STDOUT not in (json_file, html_file):
+    if to_terminal:
         with text_output(None) as file:
             file.write(card.to_text())
     write_json(card.to_dict(), json_file)

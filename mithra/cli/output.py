@@ -33,6 +33,7 @@ __all__ = [
     "chosen_format",
     "csv_text",
     "print_table",
+    "shows_text",
     "stdin_bytes",
     "text_output",
     "write_json",
@@ -119,6 +120,17 @@ def write_json(value: Any, out: Path | None) -> None:
         return
     with text_output(out) as file:
         file.write(json.dumps(value, indent=2, default=_plain) + "\n")
+
+
+def shows_text(json_file: Path | None, html_file: Path | None) -> bool:
+    """Whether stdout is free for text; neither the JSON nor the page goes there.
+
+    Raises:
+        UsageError: both would.
+    """
+    if json_file == html_file == STDOUT:
+        raise UsageError("stdout cannot take both", value="--json - --html -", hint="Give one of them a file")
+    return STDOUT not in (json_file, html_file)
 
 
 def write_page(subject: ReportCard | Explanation, out: Path | None) -> None:

@@ -10,10 +10,10 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import AsOf, HtmlFile, JsonFile, ModelFolder, WorkspaceFolder, example, moment_or_last
 from mithra.cli.output import (
-    STDOUT,
     Format,
     chosen_format,
     print_table,
+    shows_text,
     stdin_bytes,
     text_output,
     write_json,
@@ -104,9 +104,10 @@ def explain(
     """Show what speaks for and against a name, what is missing, and what it shares with others."""
     import mithra as mt
 
+    to_terminal = shows_text(json_file, html_file)
     snapshot = mt.snapshot(workspace, moment_or_last(as_of, workspace, "--as-of"))
     told = mt.explain(mt.load(model), snapshot, name)
-    if STDOUT not in (json_file, html_file):
+    if to_terminal:
         with text_output(None) as file:
             file.write(told.to_text())
     write_json(told.to_dict(), json_file)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from mithra.errors import RefusedError
 
 __all__ = ["Radius", "active", "refuse_broken_scores", "refuse_drift", "refuse_growth", "threshold_for"]
 
+CARD_BEHIND = timedelta(days=1)
 CONSTANT_ROWS = 10  # as many equal scores are no ranking
 _KEEP = "Nothing was decided; the last list stays in force"
 
@@ -44,8 +45,10 @@ def refuse_broken_scores(table: pa.Table) -> None:
 def refuse_drift(scored: Scored, policy: Policy) -> None:
     """Refuse scores of a model whose inputs have drifted, unless a report card covers the time of the drift.
 
+    A card may end a day before the last arrival that drifted: nobody evaluates up to the minute.
+
     Raises:
-        RefusedError: a drift alarm, and no card, one of another model, or one that ends before the drift.
+        RefusedError: a drift alarm, and no card, one of another model, or one that ends earlier.
         InputError: the policy's card cannot be read.
     """
     drift = scored.drift
@@ -56,7 +59,7 @@ def refuse_drift(scored: Scored, policy: Policy) -> None:
         problem = "no report card covers it"
     elif accepted["model_digest"] != scored.metadata.get("model_digest"):
         problem = "the policy's report card is of another model"
-    elif datetime.fromisoformat(accepted["end"]) <= datetime.fromisoformat(drift["start"]):
+    elif datetime.fromisoformat(accepted["end"]) < datetime.fromisoformat(drift["end"]) - CARD_BEHIND:
         problem = f"the policy's report card ends {accepted['end']}"
     else:
         return

@@ -41,6 +41,7 @@ COLUMNS = {
     "registrar": pa.string(),
     "asn": _STRINGS,
 }
+DRIFT_LEVELS = ("calm", "watch", "alarm")
 VERDICTS = ("nefarious", "benign", "unknown")
 
 
@@ -148,10 +149,12 @@ def _drift(metadata: dict[str, str]) -> dict[str, Any] | None:
     try:
         found = json.loads(text) if text else None
         if found is not None:
-            datetime.fromisoformat(found["start"])
+            if any(datetime.fromisoformat(found[each]).tzinfo is None for each in ("start", "end")):
+                raise ValueError("a moment without a zone")
+            if found["level"] not in DRIFT_LEVELS:
+                raise ValueError("no such level")
             found = {
-                "level": str(found["level"]),
-                "start": str(found["start"]),
+                **{each: found[each] for each in ("level", "start", "end")},
                 "score": float(found["score"]),
             }
     except (ValueError, TypeError, KeyError) as error:

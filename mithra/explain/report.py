@@ -62,11 +62,19 @@ def _pages() -> Any:
         loader=PackageLoader("mithra.explain", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     pages.filters["display"] = display
     return pages
+
+
+def _printable(value: Any) -> Any:
+    """Without what turns the reading direction or hides: escaped as a terminal would show it."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
 
 
 def _embedded(figure: Figure) -> str:

@@ -29,7 +29,7 @@ def heading(card: ReportCard) -> list[str]:
     ]
     if card.base_rate:
         rate = card.base_rate
-        true = "" if rate["true"] is None else f" ({_share(rate['true'])} are, by the hidden truth)"
+        true = "" if rate["true"] is None else f" ({_share(rate['true'])} are, in truth)"
         told.append(
             f"Of all arrivals {_share(rate['listed'])} were listed{true}; scores are calibrated for "
             f"{_share(rate['calibrated_for'])}"
@@ -56,7 +56,8 @@ def card_tables(card: ReportCard) -> Iterator[CardTable]:
     yield CardTable("Against the feeds", METRICS, _metrics(card.models))
     if card.truth is not None:
         rows = _metrics({"mithra": card.truth})
-        yield CardTable("Against the hidden truth of the simulation", METRICS, rows)
+        title = "Against the hidden truth of the simulation" if card.simulated else "Against the truth given"
+        yield CardTable(title, METRICS, rows)
     if card.parts:
         whole = {"all there is": card.models["mithra"], **card.parts}
         yield CardTable("The same model with parts missing", METRICS, _metrics(whole))
@@ -145,7 +146,7 @@ def _decay(card: ReportCard) -> CardTable:
         ]
         for row in sorted(card.decay, key=lambda row: row["start"])
     ]
-    title = f"By {each} of arrival, flagged at {card.threshold:.3f} or more, caught: listed later"
+    title = f"By {each} of arrival, flagged at {card.threshold:.3f} or more, caught: on a list by the end"
     return CardTable(title, (*heads, "flagged", "caught"), rows)
 
 

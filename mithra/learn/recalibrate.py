@@ -53,7 +53,7 @@ def calibrate(
     if base_rate is not None and not 0 < base_rate < 1:
         raise UsageError("a base rate lies between 0 and 1", value=base_rate)
     if workspace is None or as_of is None:
-        if base_rate is None or workspace is not None:
+        if base_rate is None or workspace is not None or as_of is not None:
             raise UsageError("calibrating needs a workspace and as_of, or a base rate alone")
         return _shifted(model, base_rate)
     end = moment(as_of)
@@ -83,8 +83,9 @@ def calibrate(
     }
     if base_rate is None:  # the labels are weighted otherwise, and would not show it
         half = found.graph.group[found.domain[known]] % 2 == 0
-        tried = Platt.fit(prediction.logit[half], y[half]).probability(prediction.logit[~half])
-        told["ece_on_groups_left_out"] = calibration_error(y[~half], tried)
+        if all(len(np.unique(y[part])) == 2 for part in (half, ~half)):
+            tried = Platt.fit(prediction.logit[half], y[half]).probability(prediction.logit[~half])
+            told["ece_on_groups_left_out"] = calibration_error(y[~half], tried)
     return replace(
         model,
         platt=_after(model.platt, fitted),

@@ -67,9 +67,7 @@ class Truth:
     """What is true of the arrivals, such as the hidden truth of a simulation."""
 
     y: NDArray[np.int8]  # [arrivals] 1 nefarious, 0 benign, -1 not in the table
-    campaign: (
-        NDArray[np.int64] | None
-    )  # [arrivals] -1 outside of one; None where the table has no such column
+    campaign: NDArray[np.int64] | None  # [arrivals] -1 outside; None where the table has none
     members: Mapping[str, int]  # name -> campaign, of all names that belong to one
 
     @classmethod
@@ -77,19 +75,28 @@ class Truth:
         """From columns `name`, `verdict` and, where there is one, `campaign`.
 
         Raises:
-            InputError: a column is missing.
+            InputError: a column is missing or of another type, or no arrivals of both verdicts are in it.
         """
         missing = {"name", "verdict"} - set(table.column_names)
         if missing:
             raise InputError("the table of the truth lacks columns", value=sorted(missing))
-        row = np.asarray(pc.fill_null(pc.index_in(names, value_set=table["name"].combine_chunks()), -1))
+        try:
+            listed, verdict = (table[name].cast(pa.string()).combine_chunks() for name in ("name", "verdict"))
+            campaign = table["campaign"].cast(pa.int64()) if "campaign" in table.column_names else None
+        except pa.ArrowException as error:
+            raise InputError(f"a column of the truth has another type: {error}") from error
+        row = np.asarray(pc.fill_null(pc.index_in(names, value_set=listed), -1))
+        told = np.asarray(pc.fill_null(pc.index_in(verdict, value_set=pa.array(["benign", "nefarious"])), -1))
         known = row >= 0
         y = np.full(len(names), UNLABELLED, np.int8)
-        y[known] = np.asarray(pc.equal(table["verdict"], "nefarious").combine_chunks())[row[known]]
-        if "campaign" not in table.column_names:
+        y[known] = told[row[known]]
+        counts = {"nefarious": int((y == NEFARIOUS).sum()), "benign": int((y == BENIGN).sum())}
+        if not all(counts.values()):
+            raise InputError("the truth must tell of nefarious and of benign arrivals", value=counts)
+        if campaign is None:
             return cls(y, None, {})
-        number = np.asarray(pc.fill_null(table["campaign"].cast(pa.int64()), -1).combine_chunks())
-        inside = table["name"].combine_chunks().filter(pa.array(number >= 0))
+        number = np.asarray(pc.fill_null(campaign, -1).combine_chunks())
+        inside = listed.filter(pa.array(number >= 0))
         members = dict(zip(inside.to_pylist(), number[number >= 0].tolist(), strict=True))
         return cls(y, np.where(known, number[np.maximum(row, 0)], -1), members)
 

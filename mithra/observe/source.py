@@ -43,7 +43,7 @@ _MAGIC = {
     "gzip": re.compile(rb"\x1f\x8b"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY|\x17rE)"),
     "xz": re.compile(rb"\xfd7zXZ\0"),
-    "utf-16": re.compile(rb"(?:\xff\xfe(?!\0\0)|\xfe\xff).."),  # its mark; that of UTF-32 has two zeros more
+    "utf-16": re.compile(rb"(?s:(?:\xff\xfe(?!\0\0)|\xfe\xff)..)"),  # not the mark of UTF-32
     "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # RFC 8878: a frame, or one to skip
 }
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)

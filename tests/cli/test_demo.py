@@ -61,7 +61,15 @@ def test_the_demo_makes_everything_that_it_names_and_the_same_twice(mithra, tmp_
             {path.name: sha256(path.read_bytes()).hexdigest() for path in out.iterdir() if path.is_file()}
         )
     assert digests[0] == digests[1]
-    made = ["scores.parquet", "decisions.parquet", "mithra.rpz", "report.txt", "report.json", "picture.png"]
+    made = [
+        "scores.parquet",
+        "decisions.parquet",
+        "mithra.rpz",
+        "report.html",
+        "report.txt",
+        "report.json",
+        "picture.png",
+    ]
     assert set(digests[0]) == {"demo.json", *made}
     lines = result.stdout.splitlines()
     header = next(at for at, line in enumerate(lines) if line.split()[:2] == ["rank", "name"])

@@ -144,6 +144,8 @@ def test_explain_as_a_page(mithra, small_model, small_lake, tmp_path):
     assert page.startswith("<!doctype html>")
     assert "login-example.test" in page
     assert mithra(*arguments, "--html", "-").stdout == page
+    both = mithra(*arguments, "--html", "-", "--json", "-")
+    assert (both.exit_code, both.stdout) == (2, "")
 
 
 def test_explain_refuses_what_is_no_name(mithra, small_model, small_lake):

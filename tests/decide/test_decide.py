@@ -413,7 +413,12 @@ def test_scores_in_all_their_forms(tmp_path: Path) -> None:
         decide(table, now=datetime(2026, 7, 1))
 
 
-DRIFT = {"level": "alarm", "start": "2026-06-20T00:00:00+00:00", "score": 0.41}
+DRIFT = {
+    "level": "alarm",
+    "start": "2026-06-07T00:00:00+00:00",
+    "end": "2026-06-21T00:00:00+00:00",
+    "score": 0.41,
+}
 
 
 def drifted(**changes: Any) -> pa.Table:
@@ -436,8 +441,14 @@ def test_a_card_of_the_model_that_covers_the_drift_lets_it_pass(tmp_path: Path) 
     assert len(decide(drifted(), card(tmp_path), now=NOW)) == 1
     with pytest.raises(RefusedError, match="of another model"):
         decide(drifted(), card(tmp_path, model_digest="m2"), now=NOW)
-    with pytest.raises(RefusedError, match="card ends 2026-06-20"):
-        decide(drifted(), card(tmp_path, end="2026-06-20T00:00:00+00:00"), now=NOW)
+    with pytest.raises(RefusedError, match="card ends 2026-06-19"):
+        decide(drifted(), card(tmp_path, end="2026-06-19T00:00:00+00:00"), now=NOW)
+
+
+@pytest.mark.parametrize("odd", [{"level": "ALARM"}, {"end": "2026-06-21"}, {"start": "x"}, {"score": None}])
+def test_a_drift_with_an_odd_field_is_no_drift_to_pass(odd: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="drift cannot be read"):
+        decide(drifted(**odd), now=NOW)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"model_digest": "m1", "end": "x"}'])

@@ -79,7 +79,7 @@ def test_a_name_that_shares_nothing_has_no_picture():
 def test_hostile_text_stays_text(text):
     page, plain = Reader(report(told(text))), Reader(report(told()))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
-    assert f"reads like {text}" in page.text
+    assert f"reads like {text}".replace("\u202e", "\\u202e") in page.text
     assert [set(attrs) for _, attrs in page.elements] == [set(attrs) for _, attrs in plain.elements]
 
 
