@@ -11,7 +11,7 @@ import pytest
 
 from mithra.errors import UsageError, WorkspaceError
 from mithra.observe import Workspace, compact, ingest, table_digests
-from mithra.observe.store import DataWriter
+from mithra.observe.datafile import DataWriter
 
 COF = '{"rrname":"%s","rrtype":"A","rdata":"192.0.2.1","time_first":1600000000,"time_last":1600000060}\n'
 SECONDS_PER_DAY = 86_400
