@@ -1,4 +1,4 @@
-"""One Delta table of a workspace: append once, look up what was appended, list its files.
+"""One Delta table of a workspace: append once, look up what was appended, list its files, remove old rows.
 
 Data files are written beside the log first and become part of the table by one commit, so a reader never
 sees half of them. A transaction id alone does not make an append idempotent (two commits with the same id
@@ -15,7 +15,8 @@ import json
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -31,6 +32,7 @@ __all__ = ["TableStore"]
 
 COMMIT_TRIES = 20
 SECONDS_BETWEEN_TRIES = 0.05
+KEPT_SINCE = "mithra.keptSince"  # property of a table that old rows were removed from
 _COLOUR = re.compile(r"\x1b\[\d*m|↳")  # deltalake colours some of its messages
 _DISK = re.compile(r"\(os error (?:5|13|27|28|30|122)\)")  # EIO, EACCES, EFBIG, ENOSPC, EROFS, EDQUOT
 
@@ -55,6 +57,12 @@ class TableStore:
     def holds(self, ingest_id: str) -> bool:
         """Whether the append `ingest_id` has been committed."""
         return self.exists and self._refreshed().transaction_version(ingest_id) is not None
+
+    @property
+    def kept_since(self) -> datetime | None:
+        """The moment before which rows were removed, or are about to be; None where none ever were."""
+        told = self._refreshed().metadata().configuration.get(KEPT_SINCE) if self.exists else None
+        return None if told is None else datetime.fromisoformat(told)
 
     def files(self, version: int | None = None) -> list[Path]:
         """Data files at a version (default: latest). Delta percent-encodes URIs; these are decoded."""
@@ -95,16 +103,23 @@ class TableStore:
         Raises:
             WorkspaceError: somebody else did so at the same time.
         """
-        for _ in range(COMMIT_TRIES):
-            try:
-                self._refreshed().optimize.compact(max_concurrent_tasks=1)
-                return
-            except CommitFailedError:
-                self._table = None
-                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
-            except (DeltaError, OSError) as error:
-                raise self._damaged(error) from error
-        raise self._overtaken()
+        self._repeat(lambda table: table.optimize.compact(max_concurrent_tasks=1))
+
+    def remove_before(self, column: str, cutoff: datetime) -> None:
+        """Remove the rows whose `column` lies before the cutoff; those without a date stay.
+
+        `kept_since` is committed first: whoever finds rows missing finds why. Delta rewrites the files that
+        held such rows, as it does when it joins them; earlier versions keep theirs.
+        """
+
+        def remove(table: DeltaTable) -> None:
+            if (kept := self.kept_since) is None or kept < cutoff:
+                told = {"delta.appendOnly": "false", KEPT_SINCE: cutoff.isoformat()}
+                table.alter.set_table_properties(told, raise_if_not_exists=False)
+            moment = f"arrow_cast('{cutoff.isoformat()}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+            table.delete(f"{column} < {moment}")
+
+        self._repeat(remove)
 
     def remove_unneeded(self, hours: int, *, unfinished: bool) -> tuple[int, int]:
         """Remove files that no version of the last `hours` names, and stray ones that are older.
@@ -133,6 +148,19 @@ class TableStore:
             raise self._damaged(error) from error
         gone = before.keys() - self._sizes().keys()
         return len(gone), sum(before[name] for name in gone)
+
+    def _repeat(self, commit: Callable[[DeltaTable], object]) -> None:
+        """Commit; where another writer came first, again on what that one committed."""
+        for _ in range(COMMIT_TRIES):
+            try:
+                commit(self._refreshed())
+                return
+            except CommitFailedError:
+                self._table = None
+                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
+            except (DeltaError, OSError) as error:
+                raise self._damaged(error) from error
+        raise self._overtaken()
 
     def _sizes(self) -> dict[str, int]:
         return {path.name: path.stat().st_size for path in self.folder.glob("*.parquet")}
