@@ -191,21 +191,41 @@ def compact(
         typer.Option(
             min=0,
             metavar="N",
-            help="How long earlier versions stay readable. No record is ever deleted.",
+            help="How long earlier versions stay readable, and on the disk.",
         ),
     ] = 7,
+    raw_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Remove resolutions, queries and sightings last seen more than N days before the newest of"
+            " their table; default none.",
+        ),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Join small files, and remove those that nothing needs any more and what killed runs left behind."""
+    """Join small files, and remove those that nothing needs any more and what killed runs left behind.
+
+    With --raw-days old records go too; snapshots as of that time, which would lack them, are then refused.
+    """
     import mithra as mt
 
-    done = mt.compact(mt.Workspace(workspace), keep_days=keep_days)
+    space = mt.Workspace(workspace)
+    done = mt.compact(space, keep_days=keep_days, raw_days=raw_days)
     if json_file != STDOUT:
-        columns = ["table", "files before", "files", "removed", "bytes freed"]
+        columns = ["table", "files before", "files", "removed", "bytes freed", "old records"]
         print_table(columns, ([table, *asdict(found).values()] for table, found in done.items()))
     write_json({table: asdict(found) for table, found in done.items()}, json_file)
-    if any(found.files < found.files_before and not found.removed for found in done.values()):
-        messages(ctx).say(f"the files that were joined stay for {keep_days} days, for those who read them")
+    talk = messages(ctx)
+    if old := sum(found.old_records for found in done.values()):
+        kept = _day(space.kept_since())
+        talk.say(f"{old:,} old records removed; snapshots as of {kept} UTC or before are refused from now on")
+    if any(
+        (found.old_records or found.files < found.files_before) and not found.removed
+        for found in done.values()
+    ):
+        talk.say(f"the files of before stay for {keep_days} days, for those who read them")
 
 
 def _by_reader(report: IngestReport) -> list[list[Any]]:

@@ -124,6 +124,7 @@ def audit(
 
     Raises:
         InputError: no such list by then.
+        WorkspaceError: `compact` has removed records of that time.
 
     Example:
         >>> mt.audit(ws, "urlhaus", model=model).disputes  # doctest: +SKIP
@@ -131,6 +132,7 @@ def audit(
     workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
     workspace.must_exist()
     at = _last(workspace) if as_of is None else moment(as_of)
+    workspace.must_be_whole(at)
     with workspace.connect() as con:
         con.execute(_LISTED, {"at": at})
         entries: Any = con.sql(_ENTRIES, params={"at": at, "feed": source}).to_arrow_table()

@@ -62,6 +62,7 @@ def snapshot(
     Raises:
         UsageError: a moment that cannot be read, or an unknown relation.
         SnapshotError: the workspace holds nothing, or another snapshot is at the path.
+        WorkspaceError: `compact` has removed records of that time.
 
     Example:
         >>> snapshot("lake", "2026-07-01")  # doctest: +SKIP
@@ -73,6 +74,7 @@ def snapshot(
             "no workspace to take a snapshot of", value=space.path, hint="mithra ingest makes one"
         )
     kinds, pins = chosen(relations), space.versions()
+    space.must_be_whole(at)
     depends = _depends_on(pins, at, kinds)
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     folder = Path(path) if path is not None else space.path / FOLDER / f"{at:%Y%m%dT%H%M%SZ}-{key[:16]}"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mithra.observe.datafile import DataFile, DataWriter
 from mithra.observe.inputs import FileInput
-from mithra.observe.store import DataFile, DataWriter
 from mithra.observe.workspace import Workspace
 from mithra.schema import TABLES
 

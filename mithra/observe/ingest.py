@@ -24,6 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe.datafile import DataFile
 from mithra.observe.earlier import DIGEST_CHARS, Beginnings, digests, lost_rows, replace_by, with_rejects
 from mithra.observe.frames import frame_digest
 from mithra.observe.inputs import FileInput, FrameInput, inputs, tracked
@@ -32,7 +33,6 @@ from mithra.observe.readers.generic import rows_of_table
 from mithra.observe.sniff import find_reader
 from mithra.observe.source import Options, Rejects, Rows, Source
 from mithra.observe.staging import FileReport, IngestReport, Sink, Staging
-from mithra.observe.store import DataFile
 from mithra.observe.workspace import Workspace
 from mithra.schema import table_schema
 

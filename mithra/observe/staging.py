@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from mithra.observe.datafile import DataFile, DataWriter
 from mithra.observe.source import Rejects, Rows
-from mithra.observe.store import DataFile, DataWriter
 from mithra.observe.workspace import Workspace
 
 __all__ = ["FileReport", "IngestReport", "Sink", "Staging"]

@@ -1,4 +1,4 @@
-"""One Delta table of a workspace: append once, look up what was appended, list its files.
+"""One Delta table of a workspace: append once, look up what was appended, list its files, remove old rows.
 
 Data files are written beside the log first and become part of the table by one commit, so a reader never
 sees half of them. A transaction id alone does not make an append idempotent (two commits with the same id
@@ -12,47 +12,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import re
 import time
-import uuid
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlparse
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
 from mithra.errors import WorkspaceError
+from mithra.observe.datafile import DataFile, sync
 from mithra.schema import table_schema
 
-__all__ = ["DataFile", "DataWriter", "TableStore"]
+__all__ = ["TableStore"]
 
 COMMIT_TRIES = 20
-ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
-WRITE_BATCH_ROWS = 1 << 16
 SECONDS_BETWEEN_TRIES = 0.05
+KEPT_SINCE = "mithra.keptSince"  # property of a table that old rows were removed from
 _COLOUR = re.compile(r"\x1b\[\d*m|↳")  # deltalake colours some of its messages
 _DISK = re.compile(r"\(os error (?:5|13|27|28|30|122)\)")  # EIO, EACCES, EFBIG, ENOSPC, EROFS, EDQUOT
-_REPEATING = {
-    *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
-    *("organisation", "kind", "sensor", "technique", "file", "reason", "reader"),
-}
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A finished Parquet file that no commit has named yet."""
-
-    path: Path
-    rows: int
 
 
 class TableStore:
@@ -75,6 +57,12 @@ class TableStore:
     def holds(self, ingest_id: str) -> bool:
         """Whether the append `ingest_id` has been committed."""
         return self.exists and self._refreshed().transaction_version(ingest_id) is not None
+
+    @property
+    def kept_since(self) -> datetime | None:
+        """The moment before which rows were removed, or are about to be; None where none ever were."""
+        told = self._refreshed().metadata().configuration.get(KEPT_SINCE) if self.exists else None
+        return None if told is None else datetime.fromisoformat(told)
 
     def files(self, version: int | None = None) -> list[Path]:
         """Data files at a version (default: latest). Delta percent-encodes URIs; these are decoded."""
@@ -115,16 +103,23 @@ class TableStore:
         Raises:
             WorkspaceError: somebody else did so at the same time.
         """
-        for _ in range(COMMIT_TRIES):
-            try:
-                self._refreshed().optimize.compact(max_concurrent_tasks=1)
-                return
-            except CommitFailedError:
-                self._table = None
-                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
-            except (DeltaError, OSError) as error:
-                raise self._damaged(error) from error
-        raise self._overtaken()
+        self._repeat(lambda table: table.optimize.compact(max_concurrent_tasks=1))
+
+    def remove_before(self, column: str, cutoff: datetime) -> None:
+        """Remove the rows whose `column` lies before the cutoff; those without a date stay.
+
+        `kept_since` is committed first: whoever finds rows missing finds why. Delta rewrites the files that
+        held such rows, as it does when it joins them; earlier versions keep theirs.
+        """
+
+        def remove(table: DeltaTable) -> None:
+            if (kept := self.kept_since) is None or kept < cutoff:
+                told = {"delta.appendOnly": "false", KEPT_SINCE: cutoff.isoformat()}
+                table.alter.set_table_properties(told, raise_if_not_exists=False)
+            moment = f"arrow_cast('{cutoff.isoformat()}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+            table.delete(f"{column} < {moment}")
+
+        self._repeat(remove)
 
     def remove_unneeded(self, hours: int, *, unfinished: bool) -> tuple[int, int]:
         """Remove files that no version of the last `hours` names, and stray ones that are older.
@@ -154,6 +149,19 @@ class TableStore:
         gone = before.keys() - self._sizes().keys()
         return len(gone), sum(before[name] for name in gone)
 
+    def _repeat(self, commit: Callable[[DeltaTable], object]) -> None:
+        """Commit; where another writer came first, again on what that one committed."""
+        for _ in range(COMMIT_TRIES):
+            try:
+                commit(self._refreshed())
+                return
+            except CommitFailedError:
+                self._table = None
+                time.sleep(random.uniform(0.5, 1.5) * SECONDS_BETWEEN_TRIES)  # noqa: S311
+            except (DeltaError, OSError) as error:
+                raise self._damaged(error) from error
+        raise self._overtaken()
+
     def _sizes(self) -> dict[str, int]:
         return {path.name: path.stat().st_size for path in self.folder.glob("*.parquet")}
 
@@ -167,8 +175,8 @@ class TableStore:
             ),
         )
         with contextlib.suppress(FileNotFoundError):
-            _sync(self._log / f"{table.version():020}.json")
-        _sync(self._log)
+            sync(self._log / f"{table.version():020}.json")
+        sync(self._log)
 
     def _writable(self) -> DeltaTable:
         """The table with all columns of its schema; made, or given those that it lacks."""
@@ -232,131 +240,6 @@ class TableStore:
         return self.folder.absolute().as_uri()
 
 
-class DataWriter:
-    """Streams record batches of one table and one ingest into a Parquet file in the table's folder."""
-
-    def __init__(self, folder: Path, table: str, ingest_id: str, *, key: str | None = None) -> None:
-        self._written = _written_schema(table)
-        self._path = folder / table / f"{key or ingest_id}.{uuid.uuid4().hex[:8]}.parquet"
-        self._id = ingest_id
-        self._writer: pq.ParquetWriter | None = None
-        self._thread: ThreadPoolExecutor | None = None  # only large files need one
-        self._writing: Future[None] | None = None
-        self._buffer: list[pa.RecordBatch] = []
-        self._buffered = self.rows = 0
-
-    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
-        """Add rows; columns that the batch lacks become null, `ingest_id` is filled in."""
-        for part in [batch] if isinstance(batch, pa.RecordBatch) else batch.to_batches():
-            self._buffer.append(self._complete(part))
-            self._buffered += part.num_rows
-            self.rows += part.num_rows
-        if self._buffered >= ROW_GROUP_ROWS:
-            self._flush()
-
-    def close(self) -> DataFile | None:
-        """Finish the file; None where nothing was written."""
-        self._wait()
-        if self._buffer:
-            self._write_out(self._taken())
-        self._end_thread()
-        if self._writer is None:
-            return None
-        self._writer.close()
-        _sync(self._path)
-        return DataFile(self._path, self.rows)
-
-    def discard(self) -> None:
-        """Throw the unfinished file away."""
-        self._buffer.clear()
-        with contextlib.suppress(Exception):  # the error that led here is the one to raise
-            self._wait()
-        self._end_thread()
-        if self._writer is not None:
-            with contextlib.suppress(Exception):  # on a full disk the end of the file cannot be written
-                self._writer.close()
-            self._path.unlink(missing_ok=True)
-
-    def _complete(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with all columns of the schema, repeating ones as dictionaries."""
-        columns = []
-        for field in self._written:
-            if field.name == "ingest_id":
-                columns.append(_constant(self._id, batch.num_rows))
-            elif field.name in batch.schema.names:
-                columns.append(_cast(batch.column(field.name), field.type))
-            else:
-                columns.append(pa.nulls(batch.num_rows, field.type))
-        return pa.RecordBatch.from_arrays(columns, schema=self._written)
-
-    def _flush(self) -> None:
-        """Hand the buffered rows to the writing thread, once it is done with those before."""
-        self._wait()
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="mithra-parquet")
-        self._writing = self._thread.submit(self._write_out, self._taken())
-
-    def _taken(self) -> list[pa.RecordBatch]:
-        batches, self._buffer, self._buffered = self._buffer, [], 0
-        return batches
-
-    def _wait(self) -> None:
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
-
-    def _end_thread(self) -> None:
-        if self._thread is not None:
-            self._thread.shutdown()
-
-    def _write_out(self, batches: list[pa.RecordBatch]) -> None:
-        if self._writer is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(
-                self._path, self._written, store_schema=False, **_encoding(self._written)
-            )
-        self._writer.write_table(pa.Table.from_batches(batches), row_group_size=ROW_GROUP_ROWS)
-
-
-def _written_schema(table: str) -> pa.Schema:
-    """The schema with its repeating columns as dictionaries, which is how they are written to disk."""
-    return pa.schema([(field.name, _written_type(field)) for field in table_schema(table)])
-
-
-def _written_type(field: pa.Field) -> pa.DataType:
-    return pa.dictionary(pa.int32(), field.type) if field.name in _REPEATING else field.type
-
-
-def _encoding(schema: pa.Schema) -> dict[str, Any]:
-    """How columns lie on disk: repeating ones as dictionaries, numbers and times by their differences.
-
-    Text that does not repeat is left as it is: Snappy took a fifth off it and as long as all else together.
-    """
-    repeating = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    numbers = [
-        field.name for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_int64(field.type)
-    ]
-    return {
-        "compression": "none",
-        "write_batch_size": WRITE_BATCH_ROWS,
-        "write_statistics": numbers,  # the least and greatest of text took a quarter of the time
-        "use_dictionary": repeating,
-        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
-    }
-
-
-def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    if column.type == kind:
-        return column
-    if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type).dictionary_encode().cast(kind)
-    return column.cast(kind)
-
-
-def _constant(value: str, rows: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value]))
-
-
 def _add_action(file: DataFile) -> AddAction:
     return AddAction(
         path=file.path.name,
@@ -380,14 +263,3 @@ def _discard(files: Iterable[DataFile | None]) -> None:
 
 def _vacuum(table: DeltaTable, hours: int, *, dry_run: bool) -> list[str]:
     return table.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk."""
-    if os.name != "posix" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

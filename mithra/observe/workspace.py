@@ -1,4 +1,5 @@
-"""The workspace: a folder of append-only Delta tables, one for each schema of `mithra.schema`.
+"""The workspace: a folder of Delta tables, one for each schema of `mithra.schema`; rows are only added, until
+`compact` is asked to remove old ones.
 
 Records of an ingest become visible all at once, when its row in the table `ingests` is committed, which
 happens last. Rows of an ingest that was cut off before that lie in their tables but no view shows them;
@@ -119,6 +120,11 @@ class Workspace:
         names = ["ingests", *(table for table in TABLES if table != "ingests")]
         return {name: self._stores[name].version for name in names if self._stores[name].exists}
 
+    def kept_since(self) -> datetime | None:
+        """The last moment before which `compact` removed records of any table; None where it never did."""
+        told = [store.kept_since for store in self._stores.values()]
+        return max((moment for moment in told if moment is not None), default=None)
+
     def ingest_ids(self, versions: Mapping[str, int] | None = None) -> list[str]:
         """Ids of the committed ingests that none has replaced, sorted; those of pinned versions if given."""
         self._layout()
@@ -227,6 +233,17 @@ class Workspace:
         """Raise WorkspaceError where nothing has been ingested."""
         if not self.exists:
             raise WorkspaceError("no workspace here", value=self.path, hint="mithra ingest makes one")
+
+    def must_be_whole(self, at: datetime) -> None:
+        """Raise WorkspaceError where records were removed without which a moment would show too little."""
+        kept = self.kept_since()
+        if kept is not None and at <= kept:
+            raise WorkspaceError(
+                f"compact removed records of before {kept:%Y-%m-%d %H:%M:%S} UTC; this moment is not whole",
+                file=self.path,
+                value=at.isoformat(),
+                hint="Take a later moment, open a snapshot saved earlier, or ingest the raw files elsewhere",
+            )
 
     def _bytes(self, table: str) -> int:
         return _size(Path(file) for file in self.files(table))

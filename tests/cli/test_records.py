@@ -109,11 +109,30 @@ def test_compact_prints_a_row_for_each_table(mithra, tmp_path, lake):
     mithra("ingest", lake, more)
     result = mithra("compact", lake)
     row = next(line for line in result.stdout.splitlines() if line.startswith(" resolutions"))
-    assert row.split() == ["resolutions", "2", "1", "0", "0"]
+    assert row.split() == ["resolutions", "2", "1", "0", "0", "0"]
     assert "stay for 7 days" in result.stderr
     done = json.loads(mithra("compact", lake, "--keep-days", "0", "--json", "-").stdout)
     assert done["resolutions"]["removed"] == 2
     assert mithra("compact", tmp_path / "none").exit_code == 3
+
+
+def test_compact_says_what_it_removed_and_up_to_when(mithra, tmp_path, lake):
+    line = {"rrname": "late.example", "rrtype": "A", "rdata": "192.0.2.1", "time_first": 1769904000}
+    (tmp_path / "late.jsonl").write_text(json.dumps(line | {"time_last": 1769904000, "count": 1}))
+    mithra("ingest", lake, tmp_path / "late.jsonl")
+    result = mithra("compact", lake, "--raw-days", "7")
+    row = next(line for line in result.stdout.splitlines() if line.startswith(" resolutions"))
+    assert row.split()[-1] == "3"
+    assert "3 old records removed" in result.stderr
+    assert "as of 2026-01-25 00:00 UTC or before" in result.stderr
+    assert "stay for 7 days" in result.stderr
+    assert rows_of(lake, "name", "resolutions") == [("late.example",)]
+    again = mithra("compact", lake, "--raw-days", "7", "--json", "-")
+    assert json.loads(again.stdout)["resolutions"]["old_records"] == 0
+    assert "removed;" not in again.stderr
+    early = mithra("train", lake, "--model", tmp_path / "m", "--as-of", "2026-01-03")
+    assert (early.exit_code, "2026-01-25" in early.stderr) == (3, True)
+    assert mithra("compact", lake, "--raw-days", "0").exit_code == 2
 
 
 def test_options_of_ingest_reach_the_tables(mithra, tmp_path):

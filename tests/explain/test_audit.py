@@ -82,3 +82,16 @@ def test_a_list_that_is_not_there_is_named_with_those_that_are(lists, tmp_path):
         mt.audit(lists, "mine", "2026-02-01")
     with pytest.raises(WorkspaceError):
         mt.audit(tmp_path / "nowhere", "ours")
+
+
+def test_a_moment_of_which_records_were_removed_is_refused(lists, tmp_path):
+    """Else the list would seem to name what nobody had seen."""
+    record = {"rrname": "new.example", "rrtype": "A", "rdata": "192.0.2.1", "count": 1}
+    times = {"time_first": 1769900000, "time_last": 1769900000}  # 31 January
+    (tmp_path / "more.jsonl").write_text(json.dumps({**record, **times}) + "\n")
+    mt.ingest(lists, tmp_path / "more.jsonl")
+    assert mt.audit(lists, "ours", "2026-01-15").observed == 1
+    mt.compact(lists, raw_days=7)
+    with pytest.raises(WorkspaceError, match="compact removed records"):
+        mt.audit(lists, "ours", "2026-01-15")
+    assert mt.audit(lists, "ours").entries == 7

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 import pytest
 
-from mithra.errors import SnapshotError, UsageError
+from mithra.errors import SnapshotError, UsageError, WorkspaceError
 from mithra.graph.relations import Observed
 from mithra.graph.snapshot import Snapshot
 from mithra.graph.take import moment, snapshot
+from mithra.observe.compact import compact
 from mithra.observe.ingest import ingest
 from mithra.observe.workspace import Workspace
 from mithra.schema import TABLES
@@ -130,3 +131,19 @@ def test_a_process_that_took_a_snapshot_ends_without_a_word(workspace):
     code = f"from mithra.graph.take import snapshot; snapshot({str(workspace.path)!r}, {DAY!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_moment_of_which_records_were_removed_is_refused(t, workspace):
+    """Its graph would be poorer than it was then; one saved before can be opened."""
+    add(t, workspace, t.rr("c.net", "A", "192.0.2.2", 20, 26))
+    before = snapshot(workspace, t.day(16))
+    compact(workspace, raw_days=10)  # the newest is of day 26
+    for moment_removed in (t.day(16), t.day(3)):
+        with pytest.raises(WorkspaceError, match="compact removed records") as refused:
+            snapshot(workspace, moment_removed)
+        assert refused.value.value == moment_removed.isoformat()
+        assert "later moment" in refused.value.hint
+    assert snapshot(workspace, t.day(16) + timedelta(seconds=1)).names.to_pylist() == []
+    assert snapshot(workspace, t.day(27)).names.to_pylist() == ["c.net"]
+    (saved,) = (workspace.path / "snapshots").glob(f"{t.day(16):%Y%m%dT%H%M%SZ}-*")
+    assert Snapshot.open(saved).digest == before.digest

@@ -17,7 +17,8 @@ from deltalake.exceptions import DeltaError
 
 from mithra.errors import WorkspaceError
 from mithra.observe import Workspace, compact, ingest, table_digests
-from mithra.observe.store import DataWriter, TableStore
+from mithra.observe.datafile import DataWriter
+from mithra.observe.store import TableStore
 from mithra.schema import TABLES
 
 COF = '{"rrname":"%s","rrtype":"A","rdata":"192.0.2.1","time_first":1600000000,"time_last":1600000060}\n'
