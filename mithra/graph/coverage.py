@@ -1,8 +1,8 @@
 """Which parts of the evidence on a name are there: its addresses, its name servers, its registration.
 
 A part counts where a record of it was known by the moment asked about; that a name was registered by then
-may be told by a later capture, since it cannot have changed. What the whole snapshot lacks, such as registrations in a
-workspace of DNS records alone, nobody can be short of.
+may be told by a later capture, since it cannot have changed. What the whole snapshot
+lacks, such as registrations in a workspace of DNS records alone, nobody can be short of.
 """
 
 from __future__ import annotations

@@ -180,6 +180,11 @@ def test_campaigns_are_told_by_what_training_could_know() -> None:
     }
     with pytest.raises(InputError, match="lacks columns"):
         Truth.of(table.select(["name"]), found.names)
+    odd = table.set_column(1, "verdict", pa.array(["malicious"] * 7))
+    with pytest.raises(InputError, match="nefarious and of benign"):
+        Truth.of(odd, found.names)
+    with pytest.raises(InputError, match="another type"):
+        Truth.of(table.set_column(2, "campaign", pa.array(["x"] * 7)), found.names)
 
 
 def test_a_missing_part_is_gone_from_the_whole_snapshot() -> None:
