@@ -52,7 +52,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class LeadTime:
-    """How long before a feed a model could have blocked what the feed listed later."""
+    """How long before a feed a model could have blocked what it lists; negative where the feed was first."""
 
     source: str
     listed: int  # arrivals that the feed listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,65 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithra.decide.decide import decide
-from mithra.decide.decisions import Decisions
 from mithra.decide.policy import Policy
 from mithra.decide.scored import COLUMNS
 from mithra.errors import InputError, RefusedError, UsageError
-
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-THRESHOLDS = {"0.01": 0.5, "0.001": 0.8, "0.0001": 0.95}
-METADATA = {
-    "model_digest": "m1",
-    "snapshot_digest": "s1",
-    "as_of": "2026-07-01T00:00:00+00:00",
-    "simulated": "false",
-    "thresholds": json.dumps(THRESHOLDS),
-}
-
-
-def row(name: str = "evil.example", score: float | None = 0.9, **changes: Any) -> dict[str, Any]:
-    """A name that nothing speaks for: blocked as it is."""
-    plain = {
-        "name": name,
-        "score": score,
-        "verdict": "nefarious",
-        "rank": 1,
-        "evidence_kinds": ["lexical", "resolution"],
-        "reasons": ["shares an address with 3 listed names"],
-        "shared_suffix": False,
-        "popular_days": None,
-        "popular_rank": None,
-        "warning_list": None,
-        "label_benign": False,
-        "addresses": [],
-        "name_servers": [],
-        "registrar": None,
-        "asn": [],
-    }
-    assert not set(changes) - set(plain)
-    return plain | changes
-
-
-def scores(*rows: dict[str, Any], metadata: dict[str, str] | None = None) -> pa.Table:
-    schema = pa.schema(list(COLUMNS.items())).with_metadata(METADATA if metadata is None else metadata)
-    return pa.Table.from_pylist(list(rows), schema=schema)
-
-
-def filler(count: int) -> list[dict[str, Any]]:
-    return [row(f"calm{i}.example", 0.01 + i / 10**6, verdict="benign") for i in range(count)]
-
-
-def found(decisions: Decisions) -> dict[str, tuple[str, str | None]]:
-    table = decisions.table
-    pairs = zip(table["action"].to_pylist(), table["guard"].to_pylist(), strict=True)
-    return dict(zip(table["name"].to_pylist(), pairs, strict=True))
-
-
-def one(changed: dict[str, Any], policy: Policy | None = None) -> dict[str, Any]:
-    """The one decision on a row among calm others."""
-    table = decide(scores(changed, *filler(20)), policy, now=NOW).table
-    assert len(table) == 1
-    return dict(table.to_pylist()[0])
+from tests.decide.tables import METADATA, NOW, THRESHOLDS, filler, found, one, row, scores
 
 
 def test_a_block_carries_reasons_expiry_and_where_it_came_from() -> None:
@@ -411,54 +356,3 @@ def test_scores_in_all_their_forms(tmp_path: Path) -> None:
         decide(tmp_path / "none.parquet", now=NOW)
     with pytest.raises(UsageError, match="time zone"):
         decide(table, now=datetime(2026, 7, 1))
-
-
-DRIFT = {
-    "level": "alarm",
-    "start": "2026-06-07T00:00:00+00:00",
-    "end": "2026-06-21T00:00:00+00:00",
-    "score": 0.41,
-}
-
-
-def drifted(**changes: Any) -> pa.Table:
-    return scores(row(), *filler(20), metadata={**METADATA, "drift": json.dumps({**DRIFT, **changes})})
-
-
-def card(tmp_path: Path, **changes: str) -> Policy:
-    told = {"model_digest": "m1", "end": "2026-06-21T00:00:00+00:00"} | changes
-    (tmp_path / "card.json").write_text(json.dumps(told))
-    return Policy(card=tmp_path / "card.json")
-
-
-def test_after_a_drift_alarm_nothing_is_decided() -> None:
-    with pytest.raises(RefusedError, match=r"no report card covers it.*\.410.*card\.json"):
-        decide(drifted(), now=NOW)
-    assert len(decide(drifted(level="watch"), now=NOW)) == 1
-
-
-def test_a_card_of_the_model_that_covers_the_drift_lets_it_pass(tmp_path: Path) -> None:
-    assert len(decide(drifted(), card(tmp_path), now=NOW)) == 1
-    with pytest.raises(RefusedError, match="of another model"):
-        decide(drifted(), card(tmp_path, model_digest="m2"), now=NOW)
-    with pytest.raises(RefusedError, match="card ends 2026-06-19"):
-        decide(drifted(), card(tmp_path, end="2026-06-19T00:00:00+00:00"), now=NOW)
-
-
-@pytest.mark.parametrize("odd", [{"level": "ALARM"}, {"end": "2026-06-21"}, {"start": "x"}, {"score": None}])
-def test_a_drift_with_an_odd_field_is_no_drift_to_pass(odd: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="drift cannot be read"):
-        decide(drifted(**odd), now=NOW)
-
-
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"model_digest": "m1", "end": "x"}'])
-def test_what_is_no_card_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "card.json").write_text(content)
-    with pytest.raises(InputError, match=r"card\.json: cannot read the report card"):
-        decide(drifted(), Policy(card=tmp_path / "card.json"), now=NOW)
-
-
-@pytest.mark.parametrize("text", ["{", "7", "{}", '{"level": "alarm", "start": "x", "score": 1}'])
-def test_a_drift_that_cannot_be_read_is_no_drift_to_pass(text: str) -> None:
-    with pytest.raises(InputError, match="drift cannot be read"):
-        decide(scores(row(), *filler(20), metadata={**METADATA, "drift": text}), now=NOW)

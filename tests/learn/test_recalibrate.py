@@ -35,6 +35,15 @@ def test_a_base_rate_moves_scores_and_thresholds_alike(
     assert (made.base_rate, made.card["calibrated"]["from"]) == (0.001, model.digest)
 
 
+def mean_score(scored: mt.Model, lake: Path, model: mt.Model) -> float:
+    """Mean score of the arrivals that the calibration of `model` knew a label of."""
+    end = moment("2026-06-09")
+    found = recalibrate.arrivals(mt.Workspace(lake), model.as_of, end, end, model.settings)
+    waited = found.first_seen <= end.timestamp() - model.settings.waiting_days * 86_400
+    known = np.flatnonzero(waited & (found.y >= 0))
+    return float(scored.predict(found.graph, found.examples.take(known)).score.mean())
+
+
 def test_own_labels_move_the_mean_score_to_their_rate(
     small_model: Path, small_lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +56,7 @@ def test_own_labels_move_the_mean_score_to_their_rate(
     told = made.card["calibrated"]
     assert made.as_of == moment("2026-06-09")  # what it knows now; evaluating earlier is a leak
     assert made.base_rate == pytest.approx(told["nefarious"] / (told["nefarious"] + told["benign"]))
+    assert mean_score(made, small_lake, model) == pytest.approx(made.base_rate, rel=0.02)
     with pytest.raises(LeakError):
         mt.evaluate(made, small_lake, "2026-05-25", "2026-06-05")
     rare = mt.calibrate(model, small_lake, "2026-06-09", base_rate=0.01)

@@ -14,13 +14,14 @@ import re
 from collections.abc import Callable, Iterator
 
 from mithra.observe.readers.labels import LOCAL_NAMES, Listed, date_of_file, label_rows
+from mithra.observe.readers.rpz import SINKHOLES
 from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 
 SNIFFED_LINES = 200
 PLAIN_SHARE = 0.8  # of a plain list's lines look like names
-SINKHOLES = {"0.0.0.0", "127.0.0.1", "::", "::1", "#"}  # noqa: S104  not a bind address
+NOWHERE = {*SINKHOLES, "#"}
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def _cut_hosts(number: int, line: str, listed: Listed) -> None:
         return
     if len(text) == 1:
         listed.refuse(number, "no_name", line)
-    elif text[0] not in SINKHOLES:
+    elif text[0] not in NOWHERE:
         reason = "not_a_sinkhole" if _is_address(text[0]) else "not_a_hosts_line"
         listed.refuse(number, "local_name" if text[1].lower() in LOCAL_NAMES else reason, line)
     else:
@@ -164,7 +165,7 @@ def _cut_dnsmasq(number: int, line: str, listed: Listed) -> None:
         listed.refuse(number, "not_a_blocking_directive", line)
     elif found[1] == "server" and found[3]:
         listed.refuse(number, "forward_rule", line)
-    elif found[3] and found[3] not in SINKHOLES:
+    elif found[3] and found[3] not in NOWHERE:
         listed.refuse(number, "not_a_sinkhole", line)
     else:
         for name in found[2].split("/"):
@@ -191,7 +192,7 @@ def _cut_unbound(number: int, line: str, listed: Listed) -> None:
         listed.refuse(number, "not_a_blocking_directive", line)
     elif record[-2].upper() not in {"A", "AAAA"}:
         listed.refuse(number, "not_an_address_record", line)
-    elif record[-1] not in SINKHOLES:
+    elif record[-1] not in NOWHERE:
         listed.refuse(number, "not_a_sinkhole", line)
     else:
         listed.add(number, record[0], line)

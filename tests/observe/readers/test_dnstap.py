@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from mithra.errors import FormatError
 from mithra.observe.records import client_hash
+from tests.observe.readers.captures import LOOKUP, ONE, queries, rows
 
 AT = 1_780_000_000
 CONTENT = b"protobuf:dnstap.Dnstap"
@@ -87,18 +88,6 @@ def tapped(kind, *, client=CLIENT, at=AT, query=ASKED, response=RESPONSE, **more
         values |= {"_4": socket.inet_pton(family, client), "_6": 40000}
     values |= {"_8": at, "_10": query} if kind % 2 else {"_8": at, "_12": at, "_14": response}
     return data(fields(_1=b"identity", _2=b"version", _14=fields(**values, **more), _15=1))
-
-
-def rows(got):
-    return [(r["name"], r["rrtype"], r["rdata"], r["count"]) for r in got.tables["resolutions"]]
-
-
-def queries(got):
-    return [(r["name"], r["client"], r["count"]) for r in got.tables["queries"]]
-
-
-ONE = [("www.example.com", "A", "203.0.113.9", 1)]
-LOOKUP = [("www.example.com", HASH, 1)]
 
 
 def test_a_file(read):
