@@ -1,8 +1,9 @@
 """Earlier ingests that a new one takes the place of, so that nothing is doubled.
 
 A file that has grown begins with all that was read of it before: the ingest of the whole file replaces the
-one of its beginning. The beginning of a file that has been read, and is still there, adds nothing. A file that is read again because of its rejects replaces its earlier ingest, unless
-that would lose records. What is replaced stays in the tables and is shown no more.
+one of its beginning. The beginning of a file that has been read, and is still there, adds nothing. A file
+that is read again because of its rejects replaces its earlier ingest, unless that would lose records. What is
+replaced stays in the tables and is shown no more.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def write_feeds(folder: Path, *, files: int = 16, records: int = 60, seed: int =
 
 
 def work(workspace: Workspace, feeds: Sequence[Path]) -> Iterator[int]:
-    """Ingest the feeds, a few in each call, compact at times, and in the end remove old records; yields how many
-    feeds are done after each step."""
+    """Ingest the feeds, a few in each call, compact at times, and remove old records in the end; yields how
+    many feeds are done after each step."""
     for call, start in enumerate(range(0, len(feeds), FILES_PER_CALL), 1):
         ingest(workspace, *feeds[start : start + FILES_PER_CALL], now=NOW)
         if call % COMPACT_AFTER == 0:

@@ -80,7 +80,7 @@ def batches(values: list[dict[str, Any]]) -> Iterator[JsonRecords]:
 
 
 def made(texts: list[Any], shape: Any) -> Iterator[JsonRecords]:
-    """Objects of their texts (`msgspec.Raw`) as `objects` gives them, with the keys that a TypedDict declares."""
+    """Objects of their texts (`msgspec.Raw`), as `objects` gives them but with the declared keys only."""
     import msgspec
 
     decoder = msgspec.json.Decoder(shape)
