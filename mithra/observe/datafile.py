@@ -22,7 +22,7 @@ from mithra.schema import table_schema
 
 __all__ = ["DataFile", "DataWriter", "sync"]
 
-ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
+ROW_GROUP_ROWS = 1 << 17  # rows buffered in memory before they go to disk
 WRITE_BATCH_ROWS = 1 << 16
 _REPEATING = {
     *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
