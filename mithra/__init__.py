@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mithra.decide.decide import decide
     from mithra.decide.decisions import Decisions
+    from mithra.decide.ledger import Ledger, allow
     from mithra.decide.policy import Policy
     from mithra.errors import MithraError
     from mithra.explain.audit import Audit, audit
@@ -46,6 +47,7 @@ __all__ = [
     "Decisions",
     "Explanation",
     "IngestReport",
+    "Ledger",
     "MithraError",
     "Model",
     "Policy",
@@ -57,6 +59,7 @@ __all__ = [
     "Workspace",
     "World",
     "WorldSettings",
+    "allow",
     "audit",
     "calibrate",
     "compact",
@@ -78,6 +81,7 @@ _HOMES = {
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
     "IngestReport": "mithra.observe.ingest",
+    "Ledger": "mithra.decide.ledger",
     "MithraError": "mithra.errors",
     "Model": "mithra.learn.model",
     "Policy": "mithra.decide.policy",
@@ -89,6 +93,7 @@ _HOMES = {
     "Workspace": "mithra.observe.workspace",
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
+    "allow": "mithra.decide.ledger",
     "audit": "mithra.explain.audit",
     "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
