@@ -22,8 +22,8 @@ def only_host(row: Mapping[str, Any], policy: Policy) -> str | None:
         return None
     if kind != KINDS[ATTACKER]:
         return f"only this host: its owner is not the attacker ({_told(row)})"
-    if not (row["owner_probability"] or 0.0) >= policy.owner_probability:
-        return f"only this host: too uncertain whose it is ({_told(row)})"
+    if not row["score"] * (row["owner_probability"] or 0.0) >= policy.owner_probability:
+        return f"only this host: too uncertain that all of it is the attacker's ({_told(row)})"
     return None
 
 

@@ -62,7 +62,7 @@ class Policy:
     allowlist: Path | None = None  # file of the same, a line each: name, white space, # reason
     card: Path | None = None  # report card (JSON of `evaluate`) that was looked at after a drift alarm
     subtree: bool = True  # registered domains of one owner are blocked with all below them
-    owner_probability: float = 0.9  # that the owner is the attacker, for a block of all below a domain
+    owner_probability: float = 0.7  # score times that of the attacker as owner: for all below a domain
 
     max_age_days: float = 7.0  # records behind scores that are older by then decide nothing
     expire_days: float = 14.0  # a block ends by itself unless a later run renews it
