@@ -123,7 +123,7 @@ def _first_listed(snapshot: Snapshot) -> NDArray[np.int64]:
 
 def _nefarious(snapshot: Snapshot) -> pa.Table:
     """The labels that stand and call a name nefarious."""
-    if not snapshot.labels.num_rows or set(LABELS.names) - set(snapshot.labels.column_names):
+    if not snapshot.labels.num_rows:
         return LABELS.empty_table()
     stands = pa.array(standing(snapshot.labels))
     return snapshot.labels.filter(
