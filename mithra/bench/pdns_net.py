@@ -157,7 +157,7 @@ def _one_suffix(names: pa.Array) -> pa.Array:
     """The names with `test` in the place of their public suffix; groups and relations are as they were."""
     cut = pc.add(pc.binary_length(pc.fill_null(public_suffix(names), "")), 1)
     kept = [
-        name[: len(name) - size] or name
+        name[: max(len(name) - size, 0)] or name
         for name, size in zip(names.to_pylist(), cut.to_pylist(), strict=True)
     ]
     return pa.array([f"{name}.test" for name in kept], pa.string())
