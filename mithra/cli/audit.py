@@ -1,4 +1,4 @@
-"""`mithra audit` and `mithra label`: what a list is worth, where it may be wrong, and what an analyst says."""
+"""`mithra audit` and `mithra label`: what a list is worth and where it may be wrong; what an analyst says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def label(
     because: Annotated[str | None, typer.Option(metavar="WHY", help="For the record.")] = None,
     author: Annotated[str | None, typer.Option(metavar="WHO", help="One word; default you.")] = None,
 ) -> None:
-    """Say what a name is: a label from now on, that wins over those of all lists; the past stays as it was."""
+    """Say what a name is: a label from now on, which wins over those of all lists; the past stays."""
     import mithra as mt
 
     if name is None:

@@ -29,7 +29,7 @@ def standing(labels: pa.Table) -> NDArray[np.bool_]:
     """
     domain = np.asarray(labels["domain"], dtype=np.int64)
     benign = np.asarray(pc.equal(labels["verdict"], "benign"), dtype=bool)
-    known_at = np.asarray(labels["known_at"], dtype=np.int64)
+    known_at = np.asarray(pc.fill_null(labels["known_at"], 0), dtype=np.int64)
     confidence = np.asarray(pc.fill_null(labels["confidence"], 1.0), dtype=np.float64)
     order = np.lexsort((benign, confidence, known_at, by_analyst(labels), domain))
     last = np.append(np.flatnonzero(np.diff(domain[order])), len(order) - 1) if len(order) else order

@@ -50,8 +50,8 @@ def domain_labels(
     """Label and weight of every domain of the snapshot, by what was known at its time.
 
     Where sources disagree the labels count that stand (`mithra.graph.verdicts`). Nefarious: listed, unless
-    popular for weeks and no analyst says so. Benign: explicitly so, popular for weeks, or weakly when seen for
-    longer than the waiting window with nobody of its eTLD+1 listed.
+    popular for weeks and no analyst says so. Benign: explicitly so, popular for weeks, or weakly when seen
+    for longer than the waiting window with nobody of its eTLD+1 listed.
     """
     size = len(snapshot)
     listed, allowed, answered = (np.zeros(size, bool) for _ in range(3))
