@@ -117,7 +117,8 @@ def _rows(table: pa.Table) -> pa.Table:
 def _first_listed(snapshot: Snapshot) -> NDArray[np.int64]:
     """When a source first called each domain nefarious, or NEVER, [domains]."""
     first, bad = np.full(len(snapshot), NEVER), _nefarious(snapshot)
-    np.minimum.at(first, np.asarray(bad["domain"]).astype(np.int64), np.asarray(bad["known_at"]))
+    known_at = np.asarray(pc.fill_null(bad["known_at"], NEVER))
+    np.minimum.at(first, np.asarray(bad["domain"]).astype(np.int64), known_at)
     return first
 
 

@@ -67,7 +67,7 @@ class Ranker(Protocol):
         ...
 
     def owners(self, snapshot: Snapshot, examples: Examples) -> Owners | None:
-        """Owner kinds of domains of the snapshot, supposing that they are nefarious; None if it knows none."""
+        """Owner kinds of domains, supposing that they are nefarious; None where the model knows none."""
         ...
 
     def drift(self, snapshot: Snapshot) -> Drift | None:
