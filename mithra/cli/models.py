@@ -63,6 +63,7 @@ def train(
     from dataclasses import replace
 
     import mithra as mt
+    from mithra.learn.owner import MIN_GROUPS
 
     talk = messages(ctx)
     chosen = mt.TrainSettings() if settings is None else load_settings(mt.TrainSettings, settings)
@@ -89,7 +90,10 @@ def train(
             f"owner kinds learnt from eTLD+1: {', '.join(f'{n:,} {kind}' for kind, n in groups.items())}"
         )
     elif told is not None:
-        talk.say("owner kinds are not learnt: too few names that were nefarious by then have one")
+        talk.say(
+            f"owner kinds are not learnt: that takes {MIN_GROUPS} eTLD+1 in the records that were the "
+            f"attacker's by then, and {MIN_GROUPS} that were compromised"
+        )
     if trained.simulated:
         talk.say("simulated: this model has seen simulated data only, and lists made with it carry that mark")
 

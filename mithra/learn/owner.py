@@ -30,7 +30,7 @@ from mithra.learn.split import group_folds
 from mithra.metrics import calibration_error
 from mithra.names import SuffixList
 
-__all__ = ["OwnerModel", "Owners"]
+__all__ = ["MIN_GROUPS", "OwnerModel", "Owners"]
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mithra.errors import InputError
 from mithra.graph.snapshot import LABELS, Snapshot
 from mithra.graph.verdicts import standing
+from mithra.names import canonicalize
 from mithra.schema import TIMESTAMP
 
 __all__ = [
@@ -60,8 +61,8 @@ def told_by_table(snapshot: Snapshot, table: pa.Table) -> Told:
     """What a table tells of names that were nefarious by the snapshot's time.
 
     Args:
-        table: columns name and owner (attacker, compromised or tenant; rows with another are passed over);
-            where there are such, verdict (rows that are not nefarious are passed over) and activated_at,
+        table: columns name (in any spelling) and owner (attacker, compromised or tenant; others are passed
+            over); where there are such, verdict (rows that are not nefarious are passed over) and activated_at,
             since when. Without that it is the moment at which a source first listed the name.
 
     Raises:
@@ -97,7 +98,8 @@ def _rows(table: pa.Table) -> pa.Table:
         raise InputError("the table of owner kinds lacks columns", value=sorted(missing))
     try:
         kind = pc.index_in(table["owner"].cast(pa.string()), value_set=pa.array(KINDS))
-        columns = {"name": table["name"].cast(pa.string()), "kind": kind.cast(pa.int8())}
+        names = canonicalize(table["name"].cast(pa.string()).combine_chunks()).names
+        columns = {"name": names, "kind": kind.cast(pa.int8())}
         told = pc.is_valid(kind)
         if "verdict" in table.column_names:
             bad = pc.equal(table["verdict"].cast(pa.string()), "nefarious")
@@ -108,7 +110,7 @@ def _rows(table: pa.Table) -> pa.Table:
             seconds = pa.nulls(len(table), pa.int64())
     except pa.ArrowException as error:
         raise InputError(f"a column of the owner kinds has another type: {error}") from error
-    rows = pa.table({**columns, "since": seconds}).filter(told)
+    rows = pa.table({**columns, "since": seconds}).filter(pc.and_(told, pc.is_valid(names)))
     if not len(rows):
         raise InputError("the table tells no owner kind", hint=f"Kinds: {', '.join(KINDS)}")
     return rows

@@ -75,7 +75,8 @@ def test_a_table_tells_of_names_that_were_nefarious_by_then() -> None:
     )
     day = {n: datetime.fromtimestamp(NOW + n * DAY, UTC) for n in (-3, 1)}
     rows = [
-        ("a.test", "attacker", "nefarious", day[-3]),
+        ("A.Test.", "attacker", "nefarious", day[-3]),
+        ("no name", "attacker", "nefarious", day[-3]),
         ("b.test", "tenant", "benign", day[-3]),
         ("c.test", "compromised", "nefarious", day[1]),  # not by the snapshot's time
         ("d.test", "compromised", "nefarious", None),  # since it was listed
