@@ -62,8 +62,8 @@ def told_by_table(snapshot: Snapshot, table: pa.Table) -> Told:
 
     Args:
         table: columns name (in any spelling) and owner (attacker, compromised or tenant; others are passed
-            over); where there are such, verdict (rows that are not nefarious are passed over) and activated_at,
-            since when. Without that it is the moment at which a source first listed the name.
+            over). It may have verdict, whose rows that are not nefarious are passed over, and activated_at,
+            since when; without, it is the moment at which a source first listed the name.
 
     Raises:
         InputError: a column is missing or of another type, or no row has an owner kind.
