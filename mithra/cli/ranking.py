@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SCORE_COLUMNS", "add_to", "score_rows"]
 
 TOP = 50  # rows of a table when all names of the workspace are ranked
-SCORE_COLUMNS = ["rank", "name", "score", "verdict", "reasons"]
+SCORE_COLUMNS = ["rank", "name", "score", "verdict", "owner_kind", "reasons"]
 MAX_REASONS = 3  # in a row of a table
 
 
@@ -101,16 +101,19 @@ def explain(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Show what speaks for and against a name, what is missing, and what it shares with others."""
+    """Show what speaks for and against a name, what is missing, what it shares with others, and what was
+    decided of it."""
     import mithra as mt
 
     to_terminal = shows_text(json_file, html_file)
     snapshot = mt.snapshot(workspace, moment_or_last(as_of, workspace, "--as-of"))
     told = mt.explain(mt.load(model), snapshot, name)
+    records = mt.Ledger(workspace).records(told.name)
     if to_terminal:
         with text_output(None) as file:
             file.write(told.to_text())
-    write_json(told.to_dict(), json_file)
+            file.writelines(record.to_text() for record in records[:1])
+    write_json({**told.to_dict(), "decided": [record.to_dict() for record in records]}, json_file)
     write_page(told, html_file)
 
 

@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 
 from mithra.atomic import atomic_text
 from mithra.decide.decisions import Decisions
+from mithra.decide.ledger import Ledger
 from mithra.errors import RefusedError, UsageError
 from mithra.names import SuffixList
+from mithra.observe.workspace import Workspace
 from mithra.publish import hosts, rpz
 from mithra.publish.entries import Entries, entries_of
 from mithra.publish.plain import plain_lines
@@ -46,7 +48,7 @@ class Publication:
 
 
 def publish(
-    decisions: Decisions | pa.Table | str | Path,
+    decisions: Decisions | Workspace | pa.Table | str | Path,
     format: Format = "rpz",
     out: str | Path | IO[str] = "mithra.rpz",
     *,
@@ -60,7 +62,8 @@ def publish(
     """Publish the blocks in force, and the allowed names where the format has room for them.
 
     Args:
-        decisions: from `decide`, their table, or a file of them.
+        decisions: from `decide`, their table, or a file of them; or a workspace that records runs: its last
+            one with what was allowed since, and the list is kept so that it can be restored.
         format: `rpz`, `hosts` or `plain`.
         out: a path, replaced in one step, or an open text file.
         now: the moment by which blocks have ended, with a time zone.
@@ -78,7 +81,9 @@ def publish(
         raise UsageError("unknown format", value=format, hint=f"Formats: {', '.join(get_args(Format))}")
     moment = _moment(now)
     path = Path(out) if isinstance(out, (str, Path)) else None
-    entries = entries_of(_decisions(decisions), moment, suffixes or SuffixList.bundled())
+    ledger = Ledger(decisions) if isinstance(decisions, Workspace) else None
+    made = _decisions(decisions) if ledger is None else ledger.in_force(moment)
+    entries = entries_of(made, moment, suffixes or SuffixList.bundled())
     narrowed: dict[str, int] = {}
     if format == "rpz":
         origin = rpz.check_zone(zone)
@@ -100,6 +105,8 @@ def publish(
             hint="The list in place stays. Pass allow_empty to write an empty one",
         )
     count, digest = _write(lines, out)
+    if ledger is not None and path is not None:
+        ledger.keep(path, digest, format=format, blocked=blocked)
     return Publication(
         format=format,
         path=path,

@@ -35,16 +35,19 @@ SCHEMA = pa.schema(
         ("name", pa.string()),  # canonical; where refused, what was given with everything odd escaped
         ("score", pa.float64()),  # calibrated probability of being nefarious; null where refused
         ("verdict", pa.string()),  # nefarious, benign, or unknown (evidence too thin)
+        ("owner_kind", pa.string()),  # attacker, compromised or tenant; null unless nefarious and told
+        ("owner_probability", pa.float64()),  # of that kind, if the name is nefarious
         ("rank", pa.int64()),  # 1 is the worst of the names asked for; null where refused
         ("evidence_kinds", _STRINGS),  # kinds that speak for nefarious
         ("reasons", _STRINGS),  # in words, the most important first
         ("group", pa.string()),  # eTLD+1
         ("known", pa.bool_()),  # the snapshot holds it
         ("shared_suffix", pa.bool_()),  # it lies under a private public suffix, such as github.io
-        ("popular_days", pa.int64()),  # days on popularity lists; this and the next three guard decisions
+        ("popular_days", pa.int64()),  # days on popularity lists; this and the next four guard decisions
         ("popular_rank", pa.int64()),  # best rank
         ("warning_list", pa.string()),  # the list of benign or special names that holds it
         ("label_benign", pa.bool_()),  # a source holds it to be benign
+        ("state", pa.string()),  # parked, sinkholed or expired: nobody's weapon now; null where in use
         ("addresses", _STRINGS),
         ("name_servers", _STRINGS),
         ("registrar", pa.string()),
