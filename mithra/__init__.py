@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mithra.decide.ledger import Ledger, allow
     from mithra.decide.policy import Policy
     from mithra.errors import MithraError
+    from mithra.explain.answers import Answer, answers, label
     from mithra.explain.audit import Audit, audit
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Answer",
     "Audit",
     "Decisions",
     "Explanation",
@@ -60,6 +62,7 @@ __all__ = [
     "World",
     "WorldSettings",
     "allow",
+    "answers",
     "audit",
     "calibrate",
     "compact",
@@ -67,6 +70,7 @@ __all__ = [
     "evaluate",
     "explain",
     "ingest",
+    "label",
     "load",
     "publish",
     "report",
@@ -77,6 +81,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "mithra.explain.answers",
     "Audit": "mithra.explain.audit",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
@@ -94,6 +99,7 @@ _HOMES = {
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
     "allow": "mithra.decide.ledger",
+    "answers": "mithra.explain.answers",
     "audit": "mithra.explain.audit",
     "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
@@ -101,6 +107,7 @@ _HOMES = {
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",
     "ingest": "mithra.observe.ingest",
+    "label": "mithra.explain.answers",
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
     "report": "mithra.explain.report",

@@ -1,8 +1,7 @@
 """What was decided, allowed and published, kept in the folder `decisions` of a workspace.
 
-A run counts from the moment that its line stands in `runs.jsonl`, an allow from its line in `allows.jsonl`;
-a line that a crash cut short is taken off by the next one. Nothing here is ever changed: an allow is revoked
-by a later line, a list is restored from a copy of its bytes.
+A run counts from its line in `runs.jsonl` on, an allow from its line in `allows.jsonl`. Nothing here is ever
+changed: an allow is revoked by a later line, a list is restored from a copy of its bytes.
 """
 
 from __future__ import annotations
@@ -12,18 +11,17 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mithra import journal
 from mithra.atomic import atomic_path, atomic_text
 from mithra.decide.decisions import SCHEMA, Decisions
 from mithra.decide.guards import allow_reason, allowed_below
@@ -32,7 +30,7 @@ from mithra.errors import InputError, RefusedError, UsageError, WorkspaceError
 from mithra.names import canonical, display
 from mithra.observe.workspace import Workspace
 
-__all__ = ["Allow", "Ledger", "Record", "allow"]
+__all__ = ["Allow", "Ledger", "Record", "allow", "user"]
 
 FOLDER = "decisions"
 KEPT_COPIES = 20  # of each published file
@@ -108,7 +106,7 @@ class Ledger:
         target = self.path / "runs" / f"{moment}-{content[:12]}.parquet"
         os.replace(self.path / "runs" / f"{moment}.parquet", target)
         line = {"file": target.name, "sha256": content, "decided_at": decisions.origin["decided_at"]}
-        self._append(RUNS, {**line, "added": added, "author": author or _user()})
+        self._append(RUNS, {**line, "added": added, "author": author or user()})
         return target
 
     def last(self) -> Decisions | None:
@@ -151,7 +149,7 @@ class Ledger:
         if until is not None and _moment(until) <= moment:
             raise UsageError("this allow has ended already", value=until)
         ends = None if until is None else _moment(until).isoformat()
-        made = Allow(canonical(name), reason.strip(), author or _user(), moment.isoformat(), ends, revoke)
+        made = Allow(canonical(name), reason.strip(), author or user(), moment.isoformat(), ends, revoke)
         if revoke and made.name not in self.allows(moment):
             raise UsageError("no allow of this name is in force", value=name)
         self._append(ALLOWS, asdict(made))
@@ -241,27 +239,10 @@ class Ledger:
         return Decisions.read(file)
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
-        file = self.path / name
-        if not file.exists():
-            return []
-        whole, _, _ = file.read_bytes().rpartition(b"\n")  # what follows was cut short and never counted
-        found = []
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                found.append(dict(json.loads(line)))
-            except (ValueError, TypeError) as error:
-                raise InputError("a line of the record is damaged", file=file, line=number) from error
-        return found
+        return journal.read(self.path / name)
 
     def _append(self, name: str, line: Mapping[str, Any]) -> None:
-        self.path.mkdir(exist_ok=True)
-        with (self.path / name).open("a+b") as file, _alone(file):
-            file.seek(0)
-            whole = file.read().rpartition(b"\n")
-            file.truncate(len(whole[0]) + len(whole[1]))
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        journal.append(self.path / name, line)
 
 
 def allow(workspace: Workspace | str | Path, name: str, reason: str, **options: Any) -> Allow:
@@ -303,17 +284,8 @@ def _with_allows(decisions: Decisions, allowed: Mapping[str, str]) -> Decisions:
     return Decisions(pa.Table.from_pylist(rows, schema=decisions.table.schema))
 
 
-@contextmanager
-def _alone(file: IO[bytes]) -> Iterator[None]:
-    """One writer at a time; freed when the file is closed."""
-    if sys.platform != "win32":
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-    yield
-
-
-def _user() -> str:
+def user() -> str:
+    """Who runs this process, for a record."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without an entry for its user
