@@ -22,7 +22,9 @@ NEXT_SEEN = 20  # owners at an entity, in order of first sight, that one is link
 STRONGEST = 6  # entities of a relation that an owner is tied by
 WORDING_WEIGHT = 0.5  # words are for everybody to use, places are not
 FADE_SECONDS = 7 * 86_400  # first seen so far apart, half of the tie is left
-RESOLUTION = 2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
+RESOLUTION = (
+    2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
+)
 HELD = 0.05  # sum of ties into its community below which an owner is alone
 
 
@@ -55,7 +57,7 @@ def _leiden(graph: csr_array) -> NDArray[np.int64]:
         resolution=RESOLUTION,
         seed=0,
     )
-    community = np.arange(graph.shape[0]) + graph.shape[0]  # those without a link are in none
+    community: NDArray[np.int64] = np.arange(graph.shape[0]) + graph.shape[0]  # without a link: in none
     community[np.fromiter(found.keys(), np.int64)] = np.fromiter(found.values(), np.int64)
     return community
 

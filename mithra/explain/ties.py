@@ -23,7 +23,9 @@ from mithra.suffixes import string_buffers
 __all__ = ["Owners", "Sharing", "owners_of", "sharings"]
 
 WIDER = {"prefix", "asn", "name_server_domain", "registrar", "etld_plus_one"}  # relations too wide to tie
-MAX_USUAL_SHARE = 0.1  # of owners that are suspect; beyond it a snapshot holds little else, and only rarity tells
+MAX_USUAL_SHARE = (
+    0.1  # of owners that are suspect; beyond it a snapshot holds little else, and only rarity tells
+)
 CHANCE_SIGMAS = 2.0  # standard deviations over the expected number of suspects that chance may bring
 GRAM = 4  # letters in a row of an owner's own label
 BATCH_SECONDS = 3600  # created at one registrar within it: one batch
@@ -78,7 +80,12 @@ def _of_relation(snapshot: Snapshot, owners: Owners, relation: Relation) -> Shar
     entity = relation.indices.astype(np.int64)
     plain = plain_address if relation.name == "address" else lambda keys: keys
     return _sharing(
-        relation.name, snapshot, owners, group, entity, lambda ids: plain(relation.entities.take(pa.array(ids)))
+        relation.name,
+        snapshot,
+        owners,
+        group,
+        entity,
+        lambda ids: plain(relation.entities.take(pa.array(ids))),
     )
 
 
@@ -183,13 +190,12 @@ def _sharing(
     return Sharing(relation, owner[ties], entity[ties], weight, there, lambda ids: text(met[ids]))
 
 
-def _weight(
-    here: NDArray[np.int64], there: NDArray[np.int64], usual: float
-) -> NDArray[np.float64]:
+def _weight(here: NDArray[np.int64], there: NDArray[np.int64], usual: float) -> NDArray[np.float64]:
     """1 / owners there, less the share of its suspects that chance explains: [entities].
 
     Of two suspects at an entity, one is expected to meet `usual * (there - 1)` others by chance.
     """
     expected = usual * (there - 1)
     by_chance = expected + CHANCE_SIGMAS * np.sqrt(expected)
-    return np.maximum(0.0, 1 - by_chance / np.maximum(here - 1, 1)) / np.maximum(there, 1) * (here > 1)
+    unexplained = np.maximum(0.0, 1 - by_chance / np.maximum(here - 1, 1))
+    return np.asarray(np.where(here > 1, unexplained / np.maximum(there, 1), 0.0))
