@@ -38,11 +38,12 @@ RELATION_NOUNS = {
     "name_server": "name server",
     "mail_server": "mail server",
     "cname_target": "alias target",
-    "registration_batch": "registered together at",
-    "wording": "letters in the name",
+    "registration_batch": "registered together,",
+    "wording": "letters",
     "suffix": "suffix",
 }
 RECENT_DAYS = 7  # of growth in a table
+TABLE_TIES = 2  # of a campaign, in a table, each of another relation
 TEXT_NAMES = 8  # of a campaign, in text
 
 
@@ -81,6 +82,10 @@ class Campaign:
         """Names first seen in the last days before a moment."""
         start = "" if as_of is None else f"{as_of - timedelta(days=days):%Y-%m-%d}"
         return sum(count for day, count in self.growth if day >= start)
+
+    def of_each_relation(self) -> list[Tie]:
+        """The most telling tie of each relation."""
+        return list({tie.relation: tie for tie in reversed(self.ties)}.values())[::-1]
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
@@ -133,7 +138,7 @@ class Campaigns:
                 *(each.id, len(each.names), each.owners, len(each.unlisted), len(each.block)),
                 f"+{each.grown(self.as_of):,}",
                 *(each.first_seen, each.last_seen),
-                "; ".join(tie.to_text() for tie in each.ties[:2]),
+                "; ".join(tie.to_text() for tie in each.of_each_relation()[:TABLE_TIES]),
             ]
             for each in self.campaigns
         ]

@@ -33,7 +33,7 @@ from mithra.score.scores import Scores
 from mithra.score.shared import Listings, listings
 from mithra.score.words import shown
 
-__all__ = ["campaigns", "grouped"]
+__all__ = ["campaigns", "grouped", "suspects"]
 
 MAX_TIES = 6  # told of a campaign
 PER_RELATION = 2  # of them of one relation
@@ -66,14 +66,15 @@ def campaigns(
     before = before_of(previous, snapshot.as_of)
     scores = found if isinstance(found, Scores) else score(found, snapshot, progress=progress, reasons=False)
     _must_not_be_later(scores, snapshot)
+    policy = policy or Policy()
     table = _by_domain(scores, snapshot)
     held = listings(snapshot, moment_of(snapshot))
-    domains = _suspects(table, scores, held, policy or Policy())
+    domains = _suspects(table, scores, held, policy)
     owners = owners_of(snapshot, domains)
     ties = list(sharings(snapshot, owners))
     community = communities(owners, ties)
     campaign = community[owners.of]
-    rows = _rows(snapshot, table, held, domains, policy or Policy())
+    rows = _rows(snapshot, table, held, domains, policy)
     names = rows["name"].to_pylist()
     groups = _groups(campaign, snapshot.first_seen[domains], names)
     known = identities([[names[row] for row in group] for group in groups], before)
@@ -94,6 +95,12 @@ def campaigns(
         members=members.select(MEMBERS.names).cast(MEMBERS),
         lone=int((campaign == LONE).sum()),
     )
+
+
+def suspects(scores: Scores, snapshot: Snapshot, policy: Policy | None = None) -> NDArray[np.int64]:
+    """Domains of the snapshot of nefarious verdict, over the line for watching, or listed."""
+    held = listings(snapshot, moment_of(snapshot))
+    return _suspects(_by_domain(scores, snapshot), scores, held, policy or Policy())
 
 
 def grouped(snapshot: Snapshot, domains: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -108,7 +108,7 @@ def _batches(snapshot: Snapshot, owners: Owners, suffixes: SuffixList) -> Sharin
         start = (batch[ids] % span) * (BATCH_SECONDS // 2)
         when = pc.strftime(pa.array(start.astype("datetime64[s]")), format="%Y-%m-%d %H:%M")
         by = keys.take(pa.array(batch[ids] // span - 1, mask=batch[ids] < span))
-        return pc.binary_join_element_wise(pc.fill_null(by, "unknown registrar"), when, " at ")
+        return pc.binary_join_element_wise(pc.fill_null(by, "unknown registrar"), when, " ")
 
     return _sharing("registration_batch", snapshot, owners, group, entity, text)
 
