@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -230,12 +231,12 @@ def campaigns(
     from mithra.bench.campaigns import DAYS, START, bench_campaigns
 
     chosen = [whole_number(seed, "--seeds") for seed in seeds.split(",")]
-    world, progress = {"domains": whole_number(domains, "--domains"), "days": DAYS}, messages(ctx).progress
-    records = bench_campaigns(
-        chosen,
-        lambda folder, seed: mt.simulate(folder, **world, seed=seed, start=START.date(), progress=progress),
-        progress=progress,
-    )
+    count, progress = whole_number(domains, "--domains"), messages(ctx).progress
+
+    def world(folder: Path, seed: int) -> None:
+        mt.simulate(folder, domains=count, days=DAYS, seed=seed, start=START.date(), progress=progress)
+
+    records = bench_campaigns(chosen, world, progress=progress)
     if json_file != STDOUT:
         measures = ["ami", "ami_found", "ami_owners", "ami_with_lone"]
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}

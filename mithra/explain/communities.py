@@ -88,8 +88,9 @@ def _links(owners: Owners, sharing: Sharing) -> csr_array:
         weights.append(sharing.weight[entity[step:][met]])
     key, weight = np.concatenate(keys), np.concatenate(weights)
     order = np.argsort(key, kind="stable")
-    key, start = np.unique(key[order], return_index=True)
-    strongest = np.maximum.reduceat(weight[order], start) if len(start) else weight
+    key, weight = key[order], weight[order]
+    start = np.flatnonzero(np.diff(key, prepend=-1))
+    key, strongest = key[start], np.maximum.reduceat(weight, start) if len(start) else weight
     factor = WORDING_WEIGHT if sharing.relation == "wording" else 1.0
     size = len(owners)
     return csr_array((factor * strongest, (key // max(size, 1), key % max(size, 1))), shape=(size, size))

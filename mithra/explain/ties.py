@@ -27,6 +27,7 @@ MAX_USUAL_SHARE = (
     0.1  # of owners that are suspect; beyond it a snapshot holds little else, and only rarity tells
 )
 CHANCE_SIGMAS = 2.0  # standard deviations over the expected number of suspects that chance may bring
+LEAST = 1e-3  # weight below which an entity ties nobody: a thousand owners are there, or nearly all by chance
 GRAM = 4  # letters in a row of an owner's own label
 BATCH_SECONDS = 3600  # created at one registrar within it: one batch
 LABELS_AT_ONCE = 1 << 20
@@ -197,5 +198,5 @@ def _weight(here: NDArray[np.int64], there: NDArray[np.int64], usual: float) -> 
     """
     expected = usual * (there - 1)
     by_chance = expected + CHANCE_SIGMAS * np.sqrt(expected)
-    unexplained = np.maximum(0.0, 1 - by_chance / np.maximum(here - 1, 1))
-    return np.asarray(np.where(here > 1, unexplained / np.maximum(there, 1), 0.0))
+    weight = (1 - by_chance / np.maximum(here - 1, 1)) / np.maximum(there, 1)
+    return np.asarray(np.where((here > 1) & (weight >= LEAST), weight, 0.0))
