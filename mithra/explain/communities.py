@@ -22,7 +22,8 @@ NEXT_SEEN = 20  # owners at an entity, in order of first sight, that one is link
 STRONGEST = 6  # entities of a relation that an owner is tied by
 WORDING_WEIGHT = 0.5  # words are for everybody to use, places are not
 FADE_SECONDS = 7 * 86_400  # first seen so far apart, half of the tie is left
-RESOLUTION = (
+RESOLUTION = 2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
+FULL_OWNERS = 500  # of so few the resolution falls: of few owners one campaign may hold most of the ties
     2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
 )
 HELD = 0.05  # sum of ties into its community below which an owner is alone
@@ -54,7 +55,7 @@ def _leiden(graph: csr_array) -> NDArray[np.int64]:
         graph.indices.astype(np.int32),
         graph.data.astype(np.float64),
         graph.shape[0],
-        resolution=RESOLUTION,
+        resolution=RESOLUTION * min(1.0, graph.shape[0] / FULL_OWNERS),
         seed=0,
     )
     community: NDArray[np.int64] = np.arange(graph.shape[0]) + graph.shape[0]  # without a link: in none
