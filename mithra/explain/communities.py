@@ -22,10 +22,8 @@ NEXT_SEEN = 20  # owners at an entity, in order of first sight, that one is link
 STRONGEST = 6  # entities of a relation that an owner is tied by
 WORDING_WEIGHT = 0.5  # words are for everybody to use, places are not
 FADE_SECONDS = 7 * 86_400  # first seen so far apart, half of the tie is left
-RESOLUTION = 2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
-FULL_OWNERS = 500  # of so few the resolution falls: of few owners one campaign may hold most of the ties
-    2.0  # of modularity; above 1 for communities smaller than its optimum, which grows with the graph
-)
+RESOLUTION = 2.0  # of modularity; its optimum alone (1) makes campaigns larger as the graph grows
+FULL_OWNERS = 500  # of fewer the resolution falls: one campaign may hold most of their ties
 HELD = 0.05  # sum of ties into its community below which an owner is alone
 
 
