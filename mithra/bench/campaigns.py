@@ -119,7 +119,8 @@ def measured(
 
     size = len(owner)
     told = 3 * size + np.arange(size)  # three ranges that do not meet: groups, owners, names
-    told[given] = np.where(group == LONE, 2 * size + owner[given], group)
+    _, dense = np.unique(group, return_inverse=True)
+    told[given] = np.where(group == LONE, 2 * size + owner[given], dense)
     true = np.where(campaign == LONE, size + owner, campaign)
     mine = bad[campaign[bad] != LONE]
     _, first = np.unique(owner[mine], return_index=True)

@@ -31,6 +31,8 @@ def communities(owners: Owners, found: Sequence[Sharing]) -> NDArray[np.int64]:
     """The community of each owner, LONE for those without, [owners]; the same for the same ties."""
     from scipy.sparse.csgraph import connected_components
 
+    if len(owners) < 2:
+        return np.full(len(owners), LONE)
     graph = _graph(owners, found)
     if not graph.nnz:
         return np.full(len(owners), LONE)
