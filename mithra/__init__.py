@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mithra.errors import MithraError
     from mithra.explain.answers import Answer, answers, label
     from mithra.explain.audit import Audit, audit
+    from mithra.explain.detect import detect
+    from mithra.explain.findings import Findings
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
@@ -48,6 +50,7 @@ __all__ = [
     "Audit",
     "Decisions",
     "Explanation",
+    "Findings",
     "IngestReport",
     "Ledger",
     "MithraError",
@@ -67,6 +70,7 @@ __all__ = [
     "calibrate",
     "compact",
     "decide",
+    "detect",
     "evaluate",
     "explain",
     "ingest",
@@ -85,6 +89,7 @@ _HOMES = {
     "Audit": "mithra.explain.audit",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
+    "Findings": "mithra.explain.findings",
     "IngestReport": "mithra.observe.ingest",
     "Ledger": "mithra.decide.ledger",
     "MithraError": "mithra.errors",
@@ -104,6 +109,7 @@ _HOMES = {
     "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",
+    "detect": "mithra.explain.detect",
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",
     "ingest": "mithra.observe.ingest",

@@ -340,7 +340,11 @@ def _convert(
             "queries",
             asked,
             seconds.take(pa.array(asked)),
-            {"name": query.take(pa.array(asked)), "client": batch["client"].take(pa.array(asked))},
+            {
+                "name": query.take(pa.array(asked)),
+                "client": batch["client"].take(pa.array(asked)),
+                "rrtype": batch["qtype_name"].take(pa.array(asked)),
+            },
         )
     ]
     answers, doubtful = resolved(batch, seconds, pc.invert(netbios))
