@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 from mithra.errors import FormatError, UsageError
 from mithra.explain.querylog import Counts
 from mithra.names import canonicalize
+from mithra.observe.convert import MAX_EPOCH_SECONDS
 from mithra.observe.dates import parse_date
 from mithra.observe.readers import jsonfile
 from mithra.observe.readers.alerts import alert_hosts
@@ -30,6 +32,8 @@ __all__ = ["FIELDS", "Alert", "alerts", "has_alerts"]
 
 FIELDS = ("name", "client", "seen_at", "title", "severity", "id")  # that a map may name
 TEXT_CHARS = 500  # kept of what a tool says
+MOST = 1 << 40  # that an alert may count
+_LONG_ANSWER = re.compile(rb'\s*\{\s*"Findings"\s*:\s*\[')  # of which the first bytes hold no whole finding
 _SEVERITIES = {1: "high", 2: "medium", 3: "low", 4: "informational"}  # of Suricata's classes
 
 
@@ -64,9 +68,7 @@ def has_alerts(source: Source, columns: Mapping[str, str] | None) -> str | None:
             return "guardduty"
         if {"event_type", "timestamp"} <= record.keys():
             return "suricata"
-    return (
-        "guardduty" if source.sample.lstrip()[:80].replace(b" ", b"").startswith(b'{"Findings":[') else None
-    )
+    return "guardduty" if _LONG_ANSWER.match(source.sample) else None
 
 
 def alerts(
@@ -77,8 +79,7 @@ def alerts(
     Raises:
         FormatError: cut short, no JSON, or no record has the field that the map names.
     """
-    seen = Counter[str]()
-    mapped = False
+    seen, mapped = Counter[str](), False
     for record in _records(source, kind, counts):
         if kind == "mapped":
             found = _mapped(record, columns or {}, options, source.stem)
@@ -96,7 +97,7 @@ def alerts(
         counts.alerts += 1
         repeated = seen[found.uid] > 1
         yield found if not repeated else _numbered(found, seen[found.uid])
-    if kind == "mapped" and counts.alerts and not mapped:
+    if kind == "mapped" and seen and not mapped:
         raise FormatError(
             "no record has a domain name in the field that --map names",
             value=(columns or {})["name"],
@@ -108,7 +109,7 @@ def _records(source: Source, kind: str, counts: Counts) -> Iterator[Mapping[str,
     if kind == "mapped" and source.sample.removeprefix(jsonfile.BOM).lstrip()[:1] not in (b"{", b"["):
         with io.TextIOWrapper(source.open(), encoding="utf-8", errors="replace", newline="") as text:
             try:
-                yield from csv.DictReader(text)
+                yield from csv.DictReader(text, restkey="")
             except csv.Error as error:
                 raise FormatError(f"not a table of text ({error})", file=source.path) from error
         return
@@ -131,7 +132,9 @@ def _wrapped(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_finding(record: Mapping[str, Any]) -> bool:
-    return isinstance(_at(record, "service"), dict) and isinstance(_at(record, "type"), str)
+    """Whether it has what GuardDuty's findings always have."""
+    said = _at(record, "service", "action"), _at(record, "type"), _at(record, "schemaVersion")
+    return isinstance(_at(record, "service"), dict) and None not in said
 
 
 def _guardduty(record: Mapping[str, Any], options: Options) -> Alert:
@@ -158,7 +161,7 @@ def _guardduty(record: Mapping[str, Any], options: Options) -> Alert:
         _names(domains),
         client,
         _moment(at or _at(record, "updatedAt")),
-        count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 1,
+        count if isinstance(count, int) and 0 < count < MOST else 1,
     )
 
 
@@ -212,7 +215,14 @@ def _private(address: object) -> bool:
 
 
 def _moment(value: object) -> int | None:
-    return parse_date(str(value)) if isinstance(value, str | int | float) else None
+    """Epoch seconds of a date, or of seconds or milliseconds with a fraction or without."""
+    text = _text(value)
+    try:
+        number = float(text)
+        seconds = number / 1000 if number > MAX_EPOCH_SECONDS else number
+    except ValueError:
+        seconds = parse_date(text) or 0
+    return int(seconds) if 0 < seconds < MAX_EPOCH_SECONDS else None
 
 
 def _at(record: Any, *path: str) -> Any:

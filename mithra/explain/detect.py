@@ -28,7 +28,7 @@ from mithra.explain.dispositions import Dispositions, Standing
 from mithra.explain.findings import SCHEMA, Findings
 from mithra.explain.groups import Groups
 from mithra.explain.querylog import Counts, log_reader, queries
-from mithra.explain.tally import Tally
+from mithra.explain.tally import HOSTS, Tally
 from mithra.explain.triage import Judgement, Triage
 from mithra.graph.take import moment
 from mithra.graph.take import snapshot as take_snapshot
@@ -270,7 +270,7 @@ def _of_alerts(
             "first": alert.at,
             "last": alert.at,
             "count": alert.count,
-            "hosts": list(alert.names),
+            "hosts": list(alert.names[:HOSTS]),
             "then": [f"{action} {alert.count}"] if dated else [],
             "blocked": alert.count if dated and action == "block" else 0,
             "tool": alert.tool,

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mithra.observe.engine import silence
 
-__all__ = ["Tally"]
+__all__ = ["HOSTS", "Tally"]
 
 MAX_ROWS = 1 << 18  # before they are added up again
 HOSTS = 10  # names kept of those asked for below one that is blocked
@@ -26,7 +26,7 @@ FROM (
            list(disposition || ' ' || count ORDER BY first, disposition) AS "then",
            coalesce(sum(count) FILTER (WHERE disposition = 'block'), 0)::BIGINT AS blocked,
            {_FEW.format("hosts", HOSTS)}, {_FEW.format("rrtypes", RRTYPES)}, {_FEW.format("sources", HOSTS)}
-    FROM tally GROUP BY client, name
+    FROM ({_ADD.format("tally")}) GROUP BY client, name
 ) ORDER BY name, client
 """
 _SCHEMA = pa.schema(

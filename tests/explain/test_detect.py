@@ -381,6 +381,12 @@ def test_findings_of_guardduty_however_they_are_wrapped(run, wrap):
     assert (closed["name"], closed["status"]) == ("popular.example", "closed")
 
 
+def test_a_long_answer_of_guardduty_is_known_by_its_beginning(run):
+    answer = {"Findings": [capital(finding("evil.example", description="x" * 70_000))]}
+    found = run(json.dumps(answer, indent=2), "f.json", scores=scores(evil_example=(0.9, "nefarious")))
+    assert found.table["name"].to_pylist() == ["evil.example"]
+
+
 def test_alerts_of_any_tool_come_with_a_map(run):
     rows = [
         {"dest": {"host": "https://evil.example/x"}, "who": "10.0.0.1", "t": 1782986400, "what": "beacon"}
@@ -402,7 +408,15 @@ def test_alerts_of_any_tool_come_with_a_map(run):
         columns={"name": "d"},
     )
     assert (len(half), half.counts.rejected) == (1, {"not_json": 1})
+    times = ["1782986400.25", 1782986400123, "2026-07-02T12:00:00+02:00", "nan", "9" * 40, True, "soon"]
+    log = "".join(json.dumps({"d": "evil.example", "t": time}) + "\n" for time in times)
+    found = run(log, "b.json", scores=given, columns={"name": "d", "seen_at": "t"})
+    told = [moment and moment.isoformat() for moment in found.table["first"].to_pylist()]
+    assert sorted(told, key=str) == ["2026-07-02T10:00:00+00:00"] * 3 + [None] * 4
     found = run("domain,ip\nevil.example,10.0.0.2\n", "siem.csv", scores=given, columns={"name": "domain"})
+    assert found.table["name"].to_pylist() == ["evil.example"]
+    wide = "domain,ip\nevil.example,10.0.0.2,more,and more\n"
+    found = run(wide, "x.csv", scores=given, columns={"name": "domain"})
     assert found.table["name"].to_pylist() == ["evil.example"]
     with pytest.raises(FormatError, match="no record has a domain name"):
         run("domain,ip\nevil.example,10.0.0.2\n", "siem.csv", scores=given, columns={"name": "fqdn"})
