@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mithra.explain.audit import Audit, audit
     from mithra.explain.campaign_result import Campaign, Campaigns
     from mithra.explain.campaigns import campaigns
+    from mithra.explain.detect import detect
+    from mithra.explain.findings import Findings
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
@@ -52,6 +54,7 @@ __all__ = [
     "Campaigns",
     "Decisions",
     "Explanation",
+    "Findings",
     "IngestReport",
     "Ledger",
     "MithraError",
@@ -72,6 +75,7 @@ __all__ = [
     "campaigns",
     "compact",
     "decide",
+    "detect",
     "evaluate",
     "explain",
     "ingest",
@@ -92,6 +96,7 @@ _HOMES = {
     "Campaigns": "mithra.explain.campaign_result",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
+    "Findings": "mithra.explain.findings",
     "IngestReport": "mithra.observe.ingest",
     "Ledger": "mithra.decide.ledger",
     "MithraError": "mithra.errors",
@@ -112,6 +117,7 @@ _HOMES = {
     "campaigns": "mithra.explain.campaigns",
     "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",
+    "detect": "mithra.explain.detect",
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",
     "ingest": "mithra.observe.ingest",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mithra.cli.messages import messages
-from mithra.cli.options import JsonFile, example, whole_number
+from mithra.cli.options import JsonFile, ModelFolder, WorkspaceFolder, a_moment, example, whole_number
 from mithra.cli.output import STDOUT, print_table, write_json
 from mithra.errors import RefusedError
 
@@ -155,6 +155,37 @@ def ingest(
         )
         print_table(["name", *columns, "bar", "met"], [[*row[:-1], *row[-1]] for row in rows])
     write_json(results, json_file)
+
+
+@app.command(
+    "detect", epilog=example("mithra bench detect world lake model --from 2026-06-01 --json detect.json")
+)
+def detect_(
+    ctx: typer.Context,
+    world: Annotated[Path, typer.Argument(metavar="WORLD", help="Folder that `mithra simulate` made.")],
+    workspace: WorkspaceFolder,
+    model: ModelFolder,
+    start: Annotated[
+        str, typer.Option("--from", metavar="T", help="First day; the model knows nothing later.")
+    ],
+    days: Annotated[int, typer.Option(min=1, metavar="N", help="Days whose logs are matched.")] = 7,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure what detect finds in a simulated world's query logs, beside its block lists alone."""
+    import mithra as mt
+    from mithra.bench.detect import bench_detect
+
+    first = a_moment(start, "--from")
+    records = bench_detect(world, workspace, mt.load(model), first, days, progress=messages(ctx).progress)
+    if json_file != STDOUT:
+        columns = [
+            *("name", "findings", "names", "precision", "recall", "recall_of_names", "recall_of_clients"),
+            *("recall_of_campaigns", "queries_per_finding"),
+        ]
+        print_table(columns, ([record[column] for column in columns] for record in records[:-1]))
+        columns = [key for key in records[-1] if key not in ("name", "reasons")]
+        print_table(columns, [[records[-1][column] for column in columns]])
+    write_json(records, json_file)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -114,6 +114,21 @@ class Ledger:
         runs = self._lines(RUNS)
         return self._run(runs[-1]) if runs else None
 
+    def runs(self) -> list[datetime]:
+        """When each run decided, in the order of their record."""
+        return [datetime.fromisoformat(run["decided_at"]) for run in self._lines(RUNS)]
+
+    def run(self, at: int) -> Decisions:
+        """The run at that place of `runs`."""
+        return self._run(self._lines(RUNS)[at])
+
+    def allow_changes(self) -> list[datetime]:
+        """The moments at which an allow began, was revoked or ended."""
+        lines = self._lines(ALLOWS)
+        return [
+            datetime.fromisoformat(text) for line in lines for text in (line["at"], line["until"]) if text
+        ]
+
     def added(self) -> list[int]:
         """How many blocks each run added, oldest first."""
         return [int(run["added"]) for run in self._lines(RUNS)]

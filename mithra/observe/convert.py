@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from mithra.observe.dates import parse_date
 
 __all__ = [
+    "MAX_EPOCH_SECONDS",
     "repeated",
     "to_addresses",
     "to_flags",

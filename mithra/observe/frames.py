@@ -28,7 +28,6 @@ from mithra.observe.convert import (
 )
 from mithra.observe.records import (
     HASH,
-    client_hash,
     date_reason,
     first_reason,
     resolutions,
@@ -60,7 +59,6 @@ PAST = {
     "sightings": ("seen_at",),
     "resolutions": ("captured_at",),
 }
-SECONDS_PER_HOUR = 3600
 VERDICTS = {"nefarious": "nefarious", "malicious": "nefarious", "benign": "benign"}
 _NULL = pa.scalar(None, pa.string())
 
@@ -290,11 +288,10 @@ def _labels(columns: dict[str, pa.Array], options: Options, rows: int) -> list[p
 
 def _queries(columns: dict[str, pa.Array], options: Options, rows: int) -> list[pa.Array]:
     clients = columns["client"].dictionary_encode()
-    key = options.client_key()
-    hashed = [client_hash(client, key) for client in clients.dictionary.to_pylist()]
+    hashed = options.clients(clients.dictionary.to_pylist())
     columns["client"] = pa.array(hashed, pa.string()).take(clients.indices)
-    hours = pc.divide(columns["hour"], SECONDS_PER_HOUR)
-    columns["hour"] = pc.multiply(hours, SECONDS_PER_HOUR)
+    hours = pc.divide(columns["hour"], options.period_seconds)
+    columns["hour"] = pc.multiply(hours, options.period_seconds)
     columns["count"] = (
         pc.fill_null(columns["count"], 1) if "count" in columns else pa.repeat(pa.scalar(1), rows)
     )

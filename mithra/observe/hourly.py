@@ -22,7 +22,6 @@ from mithra.names import Canonical, canonicalize
 from mithra.observe.certs import NOTHING, certificates
 from mithra.observe.convert import repeated
 from mithra.observe.records import (
-    client_hash,
     date_reason,
     first_reason,
     masked,
@@ -30,11 +29,10 @@ from mithra.observe.records import (
     seconds_to_time,
     where,
 )
-from mithra.observe.source import Options, Rows, Source
+from mithra.observe.source import SECONDS_PER_HOUR, Options, Rows, Source
 
 __all__ = ["EXCERPT_BYTES", "Facts", "tabulate", "tell", "without_persons"]
 
-SECONDS_PER_HOUR = 3600
 EXCERPT_BYTES = 1000
 MOST_CODES = 1 << 62
 MOST_APART = 1 << 32
@@ -52,8 +50,8 @@ class Facts:
     """What some records say, for one table.
 
     Attributes:
-        table: resolutions (name, rrtype, rdata, ttl), queries (name, client) or certificates (fingerprint,
-            names, subject, issuer, serial, not_before, not_after).
+        table: resolutions (name, rrtype, rdata, ttl), queries (name, client, rrtype) or certificates
+            (fingerprint, names, subject, issuer, serial, not_before, not_after).
         record: the record that each fact comes from, as its place in the batch.
         seconds: when it was seen, int64 epoch seconds.
         columns: as the source spells them.
@@ -112,11 +110,11 @@ def without_persons(line: bytes) -> str:
 
 
 def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
-    name, client, hour = fact.columns["name"], _words(fact.columns["client"]), _hours(fact.seconds)
-    group, first = _groups([name, client, hour])
+    name, client = fact.columns["name"], _words(fact.columns["client"])
+    hour, rrtype = _periods(fact.seconds, options.period_seconds), fact.columns["rrtype"]
+    group, first = _groups([name, client, hour, *([rrtype] if options.exact else [])])
     names, hours, clients = fact.names(first), hour.take(first), client.take(first)
-    key = options.client_key()
-    hashed = pa.array([client_hash(address, key) for address in clients.dictionary.to_pylist()], pa.string())
+    hashed = pa.array(options.clients(clients.dictionary.to_pylist()), pa.string())
     table = pa.table(
         {
             "name": names.names,
@@ -125,6 +123,8 @@ def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray
             "count": pa.array(np.bincount(group)),
         }
     )
+    if options.exact:
+        table = table.append_column("rrtype", rrtype.take(first))
     nobody = where(pc.is_null(clients.indices), "no_client")
     reason = first_reason([names.reason, date_reason(hours, options.now_seconds), nobody])
     return table, reason, group
@@ -161,7 +161,11 @@ _TABLES: dict[str, Callable[[Facts, Options], tuple[pa.Table, pa.Array, NDArray[
 
 
 def _hours(seconds: pa.Array) -> pa.Array:
-    return pc.multiply(pc.divide(seconds, SECONDS_PER_HOUR), SECONDS_PER_HOUR)
+    return _periods(seconds, SECONDS_PER_HOUR)
+
+
+def _periods(seconds: pa.Array, length: int) -> pa.Array:
+    return pc.multiply(pc.divide(seconds, length), length)
 
 
 def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +15,8 @@ from mithra.errors import InputError, UsageError
 from mithra.observe.frames import arrow_of_frame
 
 __all__ = ["FileInput", "FrameInput", "inputs", "tracked"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def inputs(sources: Sequence[Any]) -> list[FileInput | FrameInput]:
     return found
 
 
-def tracked(items: Sequence[FileInput | FrameInput], progress: bool) -> Iterator[FileInput | FrameInput]:
+def tracked(items: Sequence[T], progress: bool, doing: str = "Ingesting") -> Iterator[T]:
     """The items, behind a progress bar on stderr if wanted."""
     if not progress:
         yield from items
@@ -67,7 +69,7 @@ def tracked(items: Sequence[FileInput | FrameInput], progress: bool) -> Iterator
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(items, "Ingesting", console=Console(stderr=True), transient=True)
+    yield from track(items, doing, console=Console(stderr=True), transient=True)
 
 
 def _files(given: str | os.PathLike[str]) -> Iterator[FileInput]:

@@ -15,7 +15,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from mithra.errors import FormatError, InputError
+from mithra.observe.records import client_hash
 
 __all__ = ["Options", "Reader", "Rejects", "Rows", "Source", "excerpt"]
 
@@ -32,6 +33,7 @@ EXCERPT_CHARS = 200
 SAMPLE_BYTES = 1 << 16
 TAIL_BYTES = 1 << 17
 CHUNK_BYTES = 1 << 21
+SECONDS_PER_HOUR = 3600
 MAX_LINE_BYTES = 1 << 20  # longer lines are set aside unread
 
 _DATE_AT_END = re.compile(r"(^|[-_.])(19|20)\d\d[-_]?\d\d([-_]?\d\d)?$")
@@ -90,6 +92,9 @@ class Options:
         table: where generic records go.
         now: records dated later are set aside.
         client_key: gives the key under which clients' addresses are hashed.
+        exact: queries come by the second instead of the hour, with their type in a column `rrtype` that no
+            table of a workspace has; for those who read a log without keeping it.
+        hash_clients: whether clients' addresses are hashed.
     """
 
     source: str | None = None
@@ -100,6 +105,8 @@ class Options:
     table: str | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     client_key: Callable[[], bytes] = field(default=lambda: b"", compare=False)
+    exact: bool = False
+    hash_clients: bool = True
 
     @property
     def stated(self) -> dict[str, Any]:
@@ -125,6 +132,18 @@ class Options:
     def now_seconds(self) -> int:
         """`now` in epoch seconds."""
         return int(self.now.timestamp())
+
+    @property
+    def period_seconds(self) -> int:
+        """How long the queries of one row are counted for."""
+        return 1 if self.exact else SECONDS_PER_HOUR
+
+    def clients(self, addresses: Iterable[str]) -> list[str]:
+        """What is told of clients: the keyed hash of each address."""
+        if not self.hash_clients:
+            return [address.lower() for address in addresses]
+        key = self.client_key()
+        return [client_hash(address, key) for address in addresses]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mithra.observe.readers.labels import host_of_url
 from mithra.observe.readers.sightings import Sighting, sighting_rows
 from mithra.observe.source import Options, Rejects, Rows, Source
 
-__all__ = ["alert_sightings", "read_alerts"]
+__all__ = ["alert_hosts", "alert_sightings", "read_alerts"]
 
 _COMMON_NAME = re.compile(r"(?:^|, ?)CN=((?:\*\.)?[\w-]+(?:\.[\w-]+)+)(?:,|$)")
 _ENDS = ("src_ip", "dest_ip")
@@ -36,7 +36,7 @@ def alert_sightings(record: Mapping[str, Any]) -> list[Sighting]:
     alert = record.get("alert")
     if record.get("event_type") != "alert" or not isinstance(alert, dict):
         return []
-    hosts = [host for host in dict.fromkeys(_hosts(record)) if not _end_of_client(host, record)]
+    hosts = alert_hosts(record)
     if not hosts:
         return []
     time, sensor = record.get("timestamp"), record.get("host")
@@ -46,6 +46,11 @@ def alert_sightings(record: Mapping[str, Any]) -> list[Sighting]:
         Sighting(host, "alert", sensor if isinstance(sensor, str) else None, technique, seen_at)
         for host in hosts
     ]
+
+
+def alert_hosts(record: Mapping[str, Any]) -> list[str]:
+    """The hosts that an alert names, each once."""
+    return [host for host in dict.fromkeys(_hosts(record)) if not _end_of_client(host, record)]
 
 
 def read_alerts(source: Source, options: Options) -> Iterator[Rows | Rejects]:

@@ -14,14 +14,13 @@ import pyarrow.compute as pc
 
 from mithra.names import canonicalize
 from mithra.observe.records import (
-    client_hash,
     date_reason,
     first_reason,
     masked,
     resolutions,
     seconds_to_time,
 )
-from mithra.observe.source import MAX_LINE_BYTES, Options, Rejects, Rows, Source
+from mithra.observe.source import MAX_LINE_BYTES, SECONDS_PER_HOUR, Options, Rejects, Rows, Source
 
 __all__ = [
     "ADDRESS",
@@ -39,7 +38,6 @@ __all__ = [
 ]
 
 SHOWN_CHARS = 1000
-SECONDS_PER_HOUR = 3600
 MAX_COUNTED = 1 << 19  # rows of name, client and hour held in memory
 MAX_PARTS = 64  # counts of batches that are not added up yet
 MAX_CLIENTS = 1 << 18  # hashes held
@@ -114,8 +112,8 @@ def not_internet(classes: pa.Array) -> pa.Array:
 
 
 class QueryCounts:
-    """Queries counted by name, client and hour. A pair may come in several rows for one hour, whose counts
-    add up."""
+    """Queries counted by name, client and hour (by second and type where `exact`). A pair may come in several
+    rows for one hour, whose counts add up."""
 
     def __init__(self, source: Source, options: Options) -> None:
         self._source, self._options = source, options
@@ -138,14 +136,14 @@ class QueryCounts:
                 date_reason(seconds, self._options.now_seconds),
             ]
         )
-        counted = pa.table(
-            {
-                "name": names.names,
-                "client": self._hashed(batch["client"]),
-                "hour": _floor(seconds),
-                "count": pa.repeat(pa.scalar(1, pa.int64()), len(batch)),
-            }
-        )
+        columns = {
+            "name": names.names,
+            "client": self._hashed(batch["client"]),
+            "hour": _floor(seconds, self._options.period_seconds),
+        }
+        if self._options.exact:
+            columns["rrtype"] = batch["type" if "type" in batch.schema.names else "query_type"]
+        counted = pa.table(columns | {"count": pa.repeat(pa.scalar(1, pa.int64()), len(batch))})
         self._parts.append(_summed(counted.filter(pc.is_null(reason))))
         if len(self._parts) >= MAX_PARTS:
             self._parts = [_summed(pa.concat_tables(self._parts))]
@@ -166,9 +164,9 @@ class QueryCounts:
         words = [word for word in coded.dictionary.to_pylist() if word]
         if len(self._hashes) + len(words) > MAX_CLIENTS:
             self._hashes.clear()
-        for word in words:
-            if word not in self._hashes:
-                self._hashes[word] = client_hash(word, self._options.client_key())
+        new = [word for word in words if word not in self._hashes]
+        if new:
+            self._hashes.update(zip(new, self._options.clients(new), strict=True))
         hashes = [self._hashes.get(word) for word in coded.dictionary.to_pylist()]
         return pa.array(hashes, pa.string()).take(coded.indices)
 
@@ -197,12 +195,13 @@ def answer_rows(
     return Rows("resolutions", pa.table(kept)), reason
 
 
-def _floor(seconds: pa.Array) -> pa.Array:
-    return pc.multiply(pc.divide(seconds, SECONDS_PER_HOUR), SECONDS_PER_HOUR)
+def _floor(seconds: pa.Array, length: int = SECONDS_PER_HOUR) -> pa.Array:
+    return pc.multiply(pc.divide(seconds, length), length)
 
 
 def _summed(counted: pa.Table) -> pa.Table:
-    grouped = counted.group_by(["name", "client", "hour"], use_threads=False).aggregate([("count", "sum")])
+    keys = [name for name in counted.column_names if name != "count"]
+    grouped = counted.group_by(keys, use_threads=False).aggregate([("count", "sum")])
     return grouped.rename_columns({"count_sum": "count"})
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from mithra.names import canonicalize
 from mithra.observe.readers.dnsmessage import IN, TC, BadMessageError, Message, parse_message, type_text
 from mithra.observe.readers.responses import judge
-from mithra.observe.records import client_hash, resolutions, seconds_to_time
+from mithra.observe.records import resolutions, seconds_to_time
 from mithra.observe.source import Options, Rejects, Rows, Source
 
 __all__ = ["Lookups", "Recent"]
@@ -28,7 +28,6 @@ CHARS_PER_BATCH = 1 << 25
 REJECTS_PER_BATCH = 10_000
 RECENT = 1 << 15
 MAX_CLIENTS = 1 << 16
-SECONDS_PER_HOUR = 3600
 MAX_TTL = (1 << 31) - 1
 SHOWN_OCTETS = 32  # of a bad message: too few to reach the client's subnet (RFC 7871)
 
@@ -70,7 +69,8 @@ class Lookups:
         self._said_by = options.source or source.stem
         self._options, self._now = options, options.now_seconds
         self._records: dict[tuple[str, int, str], list[int]] = {}  # first, last, count, ttl, number
-        self._queries: dict[tuple[str, str, int], list[int]] = {}  # count, number
+        # by name, client, hour and, where `exact`, type: count, number
+        self._queries: dict[tuple[str, str, int, int], list[int]] = {}
         self._unpaired: Recent[int] = Recent()  # queries less responses
         self._clients: dict[bytes, str] = {}
         self._left_out: dict[str, _LeftOut] = {}  # by reason
@@ -197,8 +197,9 @@ class Lookups:
         if client not in self._clients:
             if len(self._clients) >= MAX_CLIENTS:
                 self._clients.clear()
-            self._clients[client] = client_hash(_address(client), self._options.client_key())
-        key = (message.qname, self._clients[client], seconds - seconds % SECONDS_PER_HOUR)
+            self._clients[client] = self._options.clients([_address(client)])[0]
+        hour = seconds - seconds % self._options.period_seconds
+        key = (message.qname, self._clients[client], hour, message.qtype if self._options.exact else 0)
         told = self._queries.setdefault(key, [0, number])
         told[0] += 1
 
@@ -218,20 +219,24 @@ class Lookups:
 
     def _query_rows(self) -> Rows:
         keys = list(self._queries)
-        found = canonicalize(pa.array([name for name, _, _ in keys], pa.string()))
-        hours = pa.array([hour for _, _, hour in keys], pa.int64())
+        found = canonicalize(pa.array([name for name, *_ in keys], pa.string()))
+        hours = pa.array([hour for _, _, hour, _ in keys], pa.int64())
         count, numbers = (
             pa.array(column, pa.int64()) for column in zip(*self._queries.values(), strict=True)
         )
         table = pa.table(
             {
                 "name": found.names,
-                "client": pa.array([client for _, client, _ in keys], pa.string()),
+                "client": pa.array([client for _, client, *_ in keys], pa.string()),
                 "hour": seconds_to_time(hours, self._now),
                 "count": count,
             }
         )
-        shown = [f"queries for {name}" for name, _, _ in keys]
+        if self._options.exact:
+            table = table.append_column(
+                "rrtype", pa.array([type_text(kind) for *_, kind in keys], pa.string())
+            )
+        shown = [f"queries for {name}" for name, *_ in keys]
         return self._kept("queries", table, found.reason, numbers, shown)
 
     def _kept(

@@ -36,6 +36,7 @@ __all__ = ["READERS"]
 
 ALERTS = "alert events"
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
+_QUESTION = pa.struct([("rrname", _TEXT), ("rrtype", _TEXT)])
 _ANSWER = pa.struct([("rrname", _TEXT), ("rrtype", _TEXT), ("ttl", pa.int64()), ("rdata", _TEXT)])
 GROUPED = ("A", "AAAA", "NS", "MX", "PTR", "TXT")
 _GROUPS = pa.struct([(kind, _TEXTS) for kind in ("CNAME", *GROUPED)])
@@ -50,7 +51,7 @@ COLUMNS = {
     "rrtype": Column(_TEXT, (("dns", "rrtype"),)),
     "rdata": Column(_TEXT, (("dns", "rdata"),)),
     "ttl": Column(pa.int64(), (("dns", "ttl"),)),
-    "queries": Column(pa.list_(pa.struct([("rrname", _TEXT)])), (("dns", "queries"),)),
+    "queries": Column(pa.list_(_QUESTION), (("dns", "queries"),)),
     "answers": Column(pa.list_(_ANSWER), (("dns", "answers"),)),
     "grouped": Column(_GROUPS, (("dns", "grouped"),)),
     "fingerprint": Column(_TEXT, (("tls", "fingerprint"),)),
@@ -180,8 +181,11 @@ def _asked(events: pa.RecordBatch) -> dict[str, Any]:
     listed = pc.list_value_length(events["queries"]).fill_null(0).to_numpy(zero_copy_only=False)
     alone = np.flatnonzero(listed == 0)
     row = np.concatenate([alone, row])
-    name = pa.concat_arrays([events["rrname"].take(pa.array(alone)), pc.struct_field(names, "rrname")])
-    return {"row": row, "name": name, "client": events["client"].take(pa.array(row))}
+    name, rrtype = (
+        pa.concat_arrays([events[key].take(pa.array(alone)), pc.struct_field(names, key)])
+        for key in ("rrname", "rrtype")
+    )
+    return {"row": row, "name": name, "client": events["client"].take(pa.array(row)), "rrtype": rrtype}
 
 
 def _single(events: pa.RecordBatch) -> dict[str, Any]:

@@ -342,7 +342,7 @@ def _convert(
     )
     at = pa.array(asked)
     examined = canonicalize(query.dictionary)
-    columns = {"name": query.take(at), "client": client.take(at)}
+    columns = {"name": query.take(at), "client": client.take(at), "rrtype": batch["qtype_name"].take(at)}
     facts = [Facts("queries", asked, seconds.take(at), columns, examined)]
     answers, doubtful = resolved(batch, seconds, pc.invert(netbios), examined)
     facts += [answers, _logged(batch, seconds), _presented(batch, seconds)]
