@@ -123,6 +123,7 @@ def bench_world(world: World, lake: Workspace, plan: Replay, settings: TrainSett
             "seconds": time.perf_counter() - begun,
             "training": {"nefarious": int(chosen.y.sum()), "benign": int((chosen.y == BENIGN).sum())},
             "plan": asdict(plan),
+            "members": settings.members,
         }
         log.info("world %d, %s: AP %.3f", world.seed, name, record["ap"])
         records.append(record)

@@ -81,6 +81,9 @@ def worlds(
     days: Annotated[
         int, typer.Option(metavar="D", help="Length of each world: trained just before its middle.")
     ] = 60,
+    members: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Members of every model; fewer train faster.")
+    ] = 5,
     json_file: JsonFile = None,
 ) -> None:
     """How well names are judged on arrival in simulated worlds, new to the model, by the hidden truth.
@@ -88,12 +91,14 @@ def worlds(
     Only names count that no list had when they were judged. Nothing here is claimed for the real internet.
     """
     from mithra.bench.worlds import Replay, bench_worlds, summary
+    from mithra.learn.settings import TrainSettings
 
     plan = Replay.of(whole_number(domains, "--domains"), days)
     chosen = [whole_number(seed, "--seeds") for seed in seeds.split(",") if seed]
     if not chosen:
         raise UsageError("no seed was given", value=seeds, hint="For example --seeds 301,302,303")
-    records = bench_worlds(chosen, plan, progress=messages(ctx).progress)
+    settings = TrainSettings(members=members)
+    records = bench_worlds(chosen, plan, settings=settings, progress=messages(ctx).progress)
     if json_file != STDOUT:
         _print_worlds(records, summary(records))
     write_json(records, json_file)
