@@ -11,7 +11,7 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import JsonFile, ModelFolder, WorkspaceFolder, a_moment, example, whole_number
 from mithra.cli.output import STDOUT, print_table, write_json
-from mithra.errors import RefusedError
+from mithra.errors import RefusedError, UsageError
 
 __all__ = ["app"]
 
@@ -37,6 +37,92 @@ def build(
         _SPEED,
         json_file,
     )
+
+
+@app.command(epilog=example("mithra bench train pdns-net-mini --domains 100000 --json train.json"))
+def train(
+    ctx: typer.Context,
+    folder: Annotated[
+        str | None,
+        typer.Argument(metavar="[DIR]", help="The folder of the labelled graph, if it is at hand."),
+    ] = None,
+    domains: Annotated[
+        str, typer.Option(metavar="N", help="Size of the simulated world; 0: none.")
+    ] = "100000",
+    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores that a run may use.")] = 2,
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs on the labelled graph, of which the median counts.")
+    ] = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """Time training: on PDNS-Net beside an R-GCN and trees, and on a simulated world."""
+    from mithra.bench.training import bench_train
+
+    count = whole_number(domains, "--domains")
+    records = bench_train(folder, count, threads=threads, repeats=repeats, progress=messages(ctx).progress)
+    if json_file != STDOUT:
+        rows = []
+        for record in records:
+            beside = [record["floor"], *record["peers"]]
+            rows.append([record["name"], *_cost(record), record["edges"], record["ratio_to_floor"]])
+            rows += [[f"  {one['name']}", *_cost(one), None, one.get("ratio", 1.0)] for one in beside]
+        print_table(["name", "seconds", "peak_mb", "edges", "ratio_to_floor"], rows)
+    write_json(records, json_file)
+
+
+def _cost(record: dict[str, Any]) -> tuple[float, int]:
+    return round(record["seconds"], 1), record["peak_rss_bytes"] >> 20
+
+
+@app.command(epilog=example("mithra bench worlds --seeds 301,302,303 --json worlds.json"))
+def worlds(
+    ctx: typer.Context,
+    seeds: Annotated[str, typer.Option(metavar="S,…", help="Seeds of the worlds.")] = "301,302,303",
+    domains: Annotated[str, typer.Option(metavar="N", help="Size of each world.")] = "50000",
+    days: Annotated[
+        int, typer.Option(metavar="D", help="Length of each world: trained just before its middle.")
+    ] = 60,
+    members: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Members of every model; fewer train faster.")
+    ] = 5,
+    json_file: JsonFile = None,
+) -> None:
+    """How well names are judged on arrival in simulated worlds, new to the model, by the hidden truth.
+
+    Only names count that no list had when they were judged. Nothing here is claimed for the real internet.
+    """
+    from mithra.bench.worlds import Replay, bench_worlds, summary
+    from mithra.learn.settings import TrainSettings
+
+    plan = Replay.of(whole_number(domains, "--domains"), days)
+    chosen = [whole_number(seed, "--seeds") for seed in seeds.split(",") if seed]
+    if not chosen:
+        raise UsageError("no seed was given", value=seeds, hint="For example --seeds 301,302,303")
+    settings = TrainSettings(members=members)
+    records = bench_worlds(chosen, plan, settings=settings, progress=messages(ctx).progress)
+    if json_file != STDOUT:
+        _print_worlds(records, summary(records))
+    write_json(records, json_file)
+
+
+def _print_worlds(
+    records: Sequence[dict[str, Any]], means: dict[str, dict[str, tuple[float, float] | None]]
+) -> None:
+    """What could be measured, then a row a figure and a column a model: mean over worlds ± standard error."""
+    counts = ("arrivals", "listed", "nefarious", "nefarious_groups", "benign", "benign_tenants")
+    first = [record for record in records if record["model"] == records[0]["model"]]
+    print_table(["seed", *counts], ([r["seed"], *(r[count] for count in counts)] for r in first))
+    rows = [
+        [figure, *(_told(mine.get(figure), len(first)) for mine in means.values())]
+        for figure in means[records[0]["model"]]
+    ]
+    print_table(["mean over worlds", *means], rows)
+
+
+def _told(value: tuple[float, float] | None, worlds: int) -> str:
+    if value is None:
+        return "not measurable"
+    return f"{value[0]:.3f}" + (f" ± {value[1]:.3f}" if worlds > 1 else "")
 
 
 @app.command("pdns-net", epilog=example("mithra bench pdns-net pdns-net-mini --json pdns.json"))

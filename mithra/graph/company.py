@@ -19,6 +19,9 @@ from mithra.graph.snapshot import Relation, Snapshot
 __all__ = ["Company", "Examples", "Runs", "companies", "company_sum", "visible_edges"]
 
 
+COLUMN_BLOCK = 16  # columns that are summed together
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Domains as they stood at a moment each: (domain, at)."""
@@ -101,15 +104,21 @@ def visible_edges(
     return example[known], edge[known]
 
 
-def company_sum(company: Company, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of `values` [domains, columns] over the domains met at each pair, [pairs, columns]."""
+def company_sum(company: Company, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Sum of `values` [domains, columns] over the domains met at each pair, [pairs, columns], in float64."""
     return _run_sum(company.everyone, values) - _run_sum(company.kin, values)
 
 
-def _run_sum(runs: Runs, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = np.zeros((len(runs.domain) + 1, values.shape[1]))
-    np.cumsum(values[runs.domain], axis=0, out=total[1:])
-    return total[runs.stop] - total[runs.start]
+def _run_sum(runs: Runs, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A block of columns at a time: prefix sums of all columns of millions of edges would take gigabytes."""
+    result = np.empty((len(runs.start), values.shape[1]))
+    total = np.zeros((len(runs.domain) + 1, min(COLUMN_BLOCK, values.shape[1])))
+    for first in range(0, values.shape[1], COLUMN_BLOCK):
+        block = slice(first, min(first + COLUMN_BLOCK, values.shape[1]))
+        wide = block.stop - first
+        np.cumsum(values[:, block][runs.domain], axis=0, dtype=np.float64, out=total[1:, :wide])
+        result[:, block] = total[runs.stop, :wide] - total[runs.start, :wide]
+    return result
 
 
 def _company(

@@ -3,6 +3,7 @@
 A name counts from its arrival: one example a little after it was first seen, one at a random later moment of
 the window, so that the model knows both. A name from before the window is looked at once, at a random moment.
 Labels are those known at the snapshot's time; unlisted is unlabelled until the waiting window has passed.
+Lists report tenants of shared suffixes more often than honest ones get a label, so honest tenants weigh more.
 """
 
 from __future__ import annotations
@@ -19,12 +20,22 @@ from mithra.graph.company import Examples
 from mithra.graph.snapshot import Snapshot
 from mithra.graph.verdicts import by_analyst, standing
 from mithra.learn.settings import TrainSettings
+from mithra.names import SuffixList
 
-__all__ = ["BENIGN", "NEFARIOUS", "UNLABELLED", "LabelledExamples", "domain_labels", "training_examples"]
+__all__ = [
+    "BENIGN",
+    "NEFARIOUS",
+    "UNLABELLED",
+    "LabelledExamples",
+    "domain_labels",
+    "tenants",
+    "training_examples",
+]
 
 NEFARIOUS, BENIGN, UNLABELLED = 1, 0, -1
 DAY_SECONDS = 86_400
 MIN_OF_EACH = 10
+MOST_OF_A_TENANT = 10.0  # honest examples that one honest tenant may stand for
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +115,28 @@ def training_examples(snapshot: Snapshot, settings: TrainSettings) -> LabelledEx
     arrived = seen >= start
     domain = np.concatenate([domain[arrived], domain])
     at = np.concatenate([arrival[arrived], later])
-    return LabelledExamples(Examples(domain, at), y[domain], weight[domain], snapshot.group[domain])
+    evened = _evened(y[domain], weight[domain], tenants(snapshot.names.take(pa.array(domain))))
+    return LabelledExamples(Examples(domain, at), y[domain], evened, snapshot.group[domain])
+
+
+def tenants(names: pa.Array) -> NDArray[np.bool_]:
+    """Which names lie under a suffix that strangers share (the private part of the suffix list), [names]."""
+    suffixes = SuffixList.bundled()
+    return np.asarray(suffixes.depth(names) != suffixes.depth(names, private=False))
+
+
+def _evened(
+    y: NDArray[np.int8], weight: NDArray[np.float32], tenant: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Weights with which a tenant is no likelier to be nefarious than another name, [examples]."""
+    odds = [
+        weight[rows & (y == NEFARIOUS)].sum() / max(float(weight[rows & (y == BENIGN)].sum()), 1.0)
+        for rows in (tenant, ~tenant)
+    ]
+    if odds[1] == 0 or odds[0] <= odds[1]:
+        return weight
+    more = np.float32(min(odds[0] / odds[1], MOST_OF_A_TENANT))
+    return np.where(tenant & (y == BENIGN), weight * more, weight).astype(np.float32)
 
 
 def _popular(snapshot: Snapshot, days: int) -> NDArray[np.bool_]:

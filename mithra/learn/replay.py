@@ -23,9 +23,8 @@ from mithra.graph.company import companies
 from mithra.graph.coverage import PARTS, covered, needed
 from mithra.graph.snapshot import Snapshot
 from mithra.learn.arrivals import NEVER, Arrivals
-from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED
+from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED, tenants
 from mithra.metrics import average_precision, measurable, rate_interval, recall_at_fpr
-from mithra.names import SuffixList
 
 __all__ = [
     "LeadTime",
@@ -165,8 +164,7 @@ def ages(found: Arrivals) -> dict[str, Mask]:
 
 def hosting(found: Arrivals) -> dict[str, Mask]:
     """Classes of arrivals by whom they live with: under a shared suffix, at crowded addresses, or neither."""
-    suffixes = SuffixList.bundled()
-    tenant = np.asarray(suffixes.depth(found.names) != suffixes.depth(found.names, private=False))
+    tenant = tenants(found.names)
     fewest = np.full(len(found), np.inf)
     if "address" in found.graph.relations:
         met = companies(found.graph, found.examples)["address"]

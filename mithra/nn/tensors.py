@@ -86,7 +86,7 @@ def tokens(company: Company, store: Tensor) -> Tokens:
     Sums run in float64: prefix sums over millions of edges need the digits.
     """
     others = company.others
-    total = company_sum(company, store.numpy().astype(np.float64))
+    total = company_sum(company, store.numpy())
     mean = total / np.maximum(others, 1)[:, None]
     traits = np.column_stack([np.log1p(others), others == 0, np.log1p(company.age / DAY_SECONDS)])
     values = np.concatenate([mean, traits], axis=1).astype(np.float32)

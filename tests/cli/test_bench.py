@@ -125,3 +125,42 @@ def test_faults_exits_with_1_where_a_promise_was_broken(mithra, monkeypatch):
 def test_faults_of_an_unknown_bar_is_wrong_usage(mithra):
     result = mithra("bench", "faults", "--bar", "flood")
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_worlds_shows_means_and_writes_records(mithra, monkeypatch, tmp_path):
+    from mithra.bench import worlds
+
+    asked = []
+
+    def measured(seeds, plan, **options):
+        asked.append((seeds, plan))
+        return [_world_record(seed, model, recall) for seed in seeds for model, recall in MODELS.items()]
+
+    monkeypatch.setattr(worlds, "bench_worlds", measured)
+    result = mithra("bench", "worlds", "--seeds", "3,4", "--domains", 9000, "--json", tmp_path / "r.json")
+    assert result.exit_code == 0, result.stderr
+    assert asked == [([3, 4], worlds.Replay(domains=9000))]
+    assert len(json.loads((tmp_path / "r.json").read_text())) == 4
+    rows = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.strip()}
+    assert rows["times_trees-lexical_0.01"][:3] == ["2.000", "±", "0.000"]
+    assert rows["recall_0.001"][:2] == ["not", "measurable"]
+    assert mithra("bench", "worlds", "--seeds", ",").exit_code == 2
+
+
+MODELS = {"default": 0.4, "trees-lexical": 0.2}
+
+
+def _world_record(seed, model, recall):
+    rates = {"rate": 0.01, "tenants": 0.02, "flagged_tenants": 1, "measurable": False}
+    lead = {"caught": 3, "listed_later": 2, "median_hours": 15.5, "share_day_ahead": 0.5}
+    counts = ("arrivals", "listed", "nefarious", "nefarious_groups", "benign", "benign_tenants")
+    return {
+        "model": model,
+        "seed": seed,
+        **dict.fromkeys(counts, 9),
+        "ap": 0.5,
+        "recall": {b: {"recall": recall, "measurable": b == "0.01"} for b in ("0.01", "0.001")},
+        "false_positives": dict.fromkeys(("0.01", "0.001"), rates),
+        "lead": dict.fromkeys(("0.01", "0.001"), lead),
+        "seconds": 1.0,
+    }

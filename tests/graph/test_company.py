@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mithra.graph.company import Examples, companies, company_sum
+from mithra.graph.company import COLUMN_BLOCK, Examples, companies, company_sum
 from mithra.graph.snapshot import Relation, Snapshot
 
 
@@ -43,6 +43,15 @@ def test_kin_and_the_future_are_not_met() -> None:
     assert met.others.tolist() == [1]
     assert company_sum(met, values).tolist() == [[100.0]]
     assert company_sum(companies(world, at(0, 30))["address"], values).tolist() == [[1100.0]]
+
+
+def test_many_columns_sum_as_each_does_alone() -> None:
+    world = graph([(0, 0, 0), (1, 0, 0), (2, 0, 0), (2, 1, 0)], group=[0, 1, 2])
+    met = companies(world, at(0, 5))["address"]
+    values = np.random.default_rng(1).random((3, 2 * COLUMN_BLOCK + 1)).astype(np.float32)
+    assert company_sum(met, values).tolist() == [
+        (values[1].astype(np.float64) + values[2].astype(np.float64)).tolist()
+    ]
 
 
 def test_an_edge_of_ones_own_counts_from_when_it_is_seen() -> None:

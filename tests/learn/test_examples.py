@@ -22,16 +22,17 @@ def world(
     *,
     popular: dict[int, int] | None = None,
     group: list[int] | None = None,
+    names: list[str] | None = None,
 ) -> Snapshot:
     """Domains first seen that many days before END, some of them listed or popular for so many days."""
     size = len(days_old)
-    names = pa.array([f"d{i}.test" for i in range(size)])
+    spelled = pa.array(names if names is not None else [f"d{i}.test" for i in range(size)])
     seen = np.array([END.timestamp() - DAY * days for days in days_old], dtype=np.int64)
     told = {"verdict": "nefarious", "source": "feed", "known_at": 0}
     labels = pa.Table.from_pylist([{"domain": domain, **told} for domain in listed], schema=LABELS)
     on_list = pa.array([(popular or {}).get(i, 0) for i in range(size)], pa.int32())
     groups = np.array(group if group is not None else range(size), dtype=np.int32)
-    return Snapshot(END, names, groups, names, seen, {}, pa.table({"popular_days": on_list}), labels)
+    return Snapshot(END, spelled, groups, spelled, seen, {}, pa.table({"popular_days": on_list}), labels)
 
 
 def test_unlisted_is_unlabelled_until_the_waiting_window_has_passed() -> None:
@@ -70,6 +71,22 @@ def test_drawing_fewer_keeps_the_base_rate() -> None:
     assert few.y.sum() == 20
     rates = [np.average(chosen.y, weights=chosen.weight) for chosen in (whole, few)]
     assert rates[0] == pytest.approx(rates[1], rel=1e-5)
+
+
+def test_honest_tenants_weigh_as_much_as_makes_tenants_no_worse_than_others() -> None:
+    names = [f"t{i}.github.io" if i < 40 else f"d{i}.test" for i in range(200)]
+    listed = [*range(20), *range(40, 60)]  # half of the tenants, an eighth of the others
+    chosen = training_examples(world([100.0] * 200, listed, names=names), SETTINGS)
+    tenant = chosen.examples.domain < 40
+    shares = [np.average(chosen.y[rows], weights=chosen.weight[rows]) for rows in (tenant, ~tenant)]
+    assert shares[0] == pytest.approx(shares[1])
+    assert (chosen.weight[~tenant & (chosen.y == 0)] == 0.5).all()
+
+
+def test_tenants_who_are_listed_less_often_are_left_as_they_are() -> None:
+    names = [f"t{i}.github.io" if i < 40 else f"d{i}.test" for i in range(200)]
+    chosen = training_examples(world([100.0] * 200, [0, *range(40, 80)], names=names), SETTINGS)
+    assert (chosen.weight[chosen.y == 0] == 0.5).all()
 
 
 def test_too_few_of_one_verdict_is_refused() -> None:
