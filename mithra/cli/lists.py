@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -21,6 +22,7 @@ from mithra.cli.output import (
     write_records,
 )
 from mithra.errors import InputError, UsageError
+from mithra.publish.targets import TARGETS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,20 +36,14 @@ PARQUET_MAGIC = b"PAR1"
 T = TypeVar("T")
 
 
-class ListFormat(StrEnum):
-    """What a list is for."""
-
-    RPZ = "rpz"
-    HOSTS = "hosts"
-    PLAIN = "plain"
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(epilog=example("mithra decide scores.parquet --policy policy.toml --out decisions.parquet"))(
         decide
     )
-    app.command(epilog=example("mithra publish decisions.parquet --format rpz --out mithra.rpz"))(publish)
+    listed = "\n".join(f"- `{name}`: {target.about}" for name, target in TARGETS.items())
+    end = example("mithra publish decisions.parquet --format rpz --out mithra.rpz")
+    app.command(epilog=f"Formats:\n\n{listed}\n\n{end}")(publish)
 
 
 def decide(
@@ -90,11 +86,17 @@ def publish(
     decisions: Annotated[
         Path, typer.Argument(metavar="DECISIONS|-", help="From `mithra decide`: Parquet, CSV or JSON lines.")
     ],
-    format: Annotated[ListFormat, typer.Option(help="RPZ zone, hosts file, or a name a line.")],
+    format: Annotated[str, typer.Option(metavar="FORMAT", help="What the list is for, as below.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Replaced in one step; - is stdout.")],
     zone: Annotated[str | None, typer.Option(metavar="NAME", help="Name of an RPZ.")] = None,
     serial: Annotated[
         int | None, typer.Option(metavar="N", help="Serial of an RPZ; default the time.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(metavar="nxdomain|nodata", help="What a blocked name gets, of an RPZ.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(metavar="host|subtree", help="Only blocks of this level, for two lists.")
     ] = None,
     sinkhole: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="What a hosts file answers with; may repeat.")
@@ -106,15 +108,12 @@ def publish(
     """Write the blocks in force as a list; without one (exit code 1) the list in place stays."""
     import mithra as mt
 
-    options: dict[str, Any] = {"zone": zone, "serial": serial, "sinkholes": sinkhole}
+    options: dict[str, Any] = {"zone": zone, "serial": serial, "answer": answer, "sinkholes": sinkhole}
     given = {name: value for name, value in options.items() if value is not None}
     _refuse_unused(given, format)
     made = _read(decisions, mt.Decisions.read)
-    if out == STDOUT:
-        with text_output(out) as file:
-            done = mt.publish(made, format.value, file, allow_empty=allow_empty, **given)
-    else:
-        done = mt.publish(made, format.value, out, allow_empty=allow_empty, **given)
+    with _place(out, format) as place:
+        done = mt.publish(made, format, place, level=level, allow_empty=allow_empty, **given)
     talk = messages(ctx)
     talk.say(f"{done.blocked:,} names blocked, {done.allowed:,} allowed, {done.lines:,} lines")
     for what, counts in (("left out", done.skipped), ("narrowed", done.narrowed)):
@@ -124,11 +123,24 @@ def publish(
         talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
 
 
-def _refuse_unused(given: dict[str, Any], format: ListFormat) -> None:
+def _refuse_unused(given: dict[str, Any], format: str) -> None:
     """An option that the format has no use for is a mistake, not a detail."""
-    for name, user in (("zone", "rpz"), ("serial", "rpz"), ("sinkholes", "hosts")):
-        if name in given and format != user:
-            raise UsageError(f"--{name.removesuffix('s')} is for --format {user}", value=format.value)
+    for name in given:
+        users = [user for user, target in TARGETS.items() if name in target.options]
+        if format not in users:
+            raise UsageError(f"--{name.removesuffix('s')} is for --format {', '.join(users)}", value=format)
+
+
+@contextmanager
+def _place(out: Path, format: str) -> Iterator[Path | IO[Any]]:
+    """The path, which appears whole or not at all, or stdout."""
+    if out != STDOUT:
+        yield out
+        return
+    with text_output(out) as file:
+        if format == "parquet" and file.isatty():
+            raise UsageError("Parquet is not for a terminal", hint="Give --out FILE, or pipe it")
+        yield sys.stdout.buffer if format == "parquet" else file
 
 
 def _scores(path: Path) -> Scores | pa.Table:
