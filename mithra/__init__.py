@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mithra.observe.ingest import IngestReport, ingest
     from mithra.observe.workspace import Workspace
     from mithra.publish.publish import Publication, publish
+    from mithra.publish.push import Push, push
     from mithra.score.batch import score
     from mithra.score.explain import Explanation, explain
     from mithra.score.scores import Scores
@@ -50,6 +51,7 @@ __all__ = [
     "Model",
     "Policy",
     "Publication",
+    "Push",
     "ReportCard",
     "Scores",
     "Snapshot",
@@ -66,6 +68,7 @@ __all__ = [
     "ingest",
     "load",
     "publish",
+    "push",
     "report",
     "score",
     "simulate",
@@ -82,6 +85,7 @@ _HOMES = {
     "Model": "mithra.learn.model",
     "Policy": "mithra.decide.policy",
     "Publication": "mithra.publish.publish",
+    "Push": "mithra.publish.push",
     "ReportCard": "mithra.learn.card",
     "Scores": "mithra.score.scores",
     "Snapshot": "mithra.graph.snapshot",
@@ -98,6 +102,7 @@ _HOMES = {
     "ingest": "mithra.observe.ingest",
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
+    "push": "mithra.publish.push",
     "report": "mithra.explain.report",
     "score": "mithra.score.batch",
     "simulate": "mithra.simulate.world",

@@ -1,4 +1,4 @@
-"""`mithra decide` and `mithra publish`: from scores to decisions, from decisions to a list for a resolver."""
+"""`mithra decide`, `publish` and `push`: from scores to decisions, to a list, to a running resolver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mithra.cli.messages import messages
+from mithra.cli.messages import Messages, messages
 from mithra.cli.options import example
 from mithra.cli.output import (
     STDOUT,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mithra.decide.decisions import Decisions
+    from mithra.publish.publish import Publication
+    from mithra.publish.push import Push
     from mithra.score.scores import Scores
 
 __all__ = ["add_to"]
@@ -44,6 +46,8 @@ def add_to(app: typer.Typer) -> None:
     listed = "\n".join(f"- `{name}`: {target.about}" for name, target in TARGETS.items())
     end = example("mithra publish decisions.parquet --format rpz --out mithra.rpz")
     app.command(epilog=f"Formats:\n\n{listed}\n\n{end}")(publish)
+    shown = "mithra push decisions.parquet --server 127.0.0.1:5353 --zone rpz.mithra.invalid --key mithra.key"
+    app.command(epilog=example(shown))(push)
 
 
 def decide(
@@ -116,11 +120,63 @@ def publish(
         done = mt.publish(made, format, place, level=level, allow_empty=allow_empty, **given)
     talk = messages(ctx)
     talk.say(f"{done.blocked:,} names blocked, {done.allowed:,} allowed, {done.lines:,} lines")
+    _say_left_out(talk, done)
+    if done.simulated:
+        talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
+
+
+def push(
+    ctx: typer.Context,
+    decisions: Annotated[
+        Path, typer.Argument(metavar="DECISIONS|-", help="From `mithra decide`: Parquet, CSV or JSON lines.")
+    ],
+    server: Annotated[
+        str, typer.Option(metavar="ADDRESS[:PORT]", help="The zone's primary server; no name is looked up.")
+    ],
+    zone: Annotated[str, typer.Option(metavar="NAME", help="Its policy zone, for mithra alone.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="TSIG key, as tsig-keygen writes it.")],
+    resolver: Annotated[
+        str | None, typer.Option(metavar="ADDRESS[:PORT]", help="Ask this resolver whether it blocks.")
+    ] = None,
+    must_resolve: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="What it must still resolve; may repeat.")
+    ] = None,
+    answer: Annotated[
+        str, typer.Option(metavar="nxdomain|nodata", help="What a blocked name gets.")
+    ] = "nxdomain",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Push a list that blocks nothing.")
+    ] = False,
+) -> None:
+    """Bring a policy zone on a live server up to the decisions, by dynamic update (BIND, Knot DNS).
+
+    Only the difference is sent; then the server, and the resolver where one is named, are asked whether the
+    blocks are in force. If not, the zone is made what it was and the exit code is 1.
+    """
+    import mithra as mt
+
+    done = mt.push(
+        _read(decisions, mt.Decisions.read),
+        server,
+        zone,
+        key,
+        resolver=resolver,
+        must_resolve=must_resolve or (),
+        answer=answer,
+        allow_empty=allow_empty,
+    )
+    talk = messages(ctx)
+    talk.say(
+        f"{done.zone} on {done.server}: {done.added:,} records added, {done.removed:,} removed, "
+        f"{done.changed:,} changed, {done.kept:,} kept; in force after {done.seconds:.2f} s"
+    )
+    _say_left_out(talk, done)
+
+
+def _say_left_out(talk: Messages, done: Publication | Push) -> None:
     for what, counts in (("left out", done.skipped), ("narrowed", done.narrowed)):
         if counts:
             talk.say(f"{what}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}")
-    if done.simulated:
-        talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
 
 
 def _refuse_unused(given: dict[str, Any], format: str) -> None:

@@ -22,6 +22,7 @@ from mithra.names import canonical
 from mithra.publish.entries import MARK, Entries, Entry, ListSettings, header
 
 __all__ = [
+    "ALLOWED",
     "ANSWERS",
     "DEFAULT_ZONE",
     "TTL_SECONDS",
