@@ -5,6 +5,7 @@ On Debian: apt-get install bind9 unbound knot knot-resolver pdns-recursor dnsmas
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,8 @@ import dns.rcode
 import pytest
 
 SECONDS_TO_START = 20
+PAGE = Path(__file__).parents[1] / "docs" / "publish.md"
+_PLACES = ("/etc/mithra", "/var/cache/bind", "/var/lib/knot")
 
 
 def binary(name: str) -> str:
@@ -80,3 +83,19 @@ def named(folder: Path, port: int, options: str, zones: str) -> tuple[str, ...]:
         f"controls {{}};\n{zones}\n"
     )
     return binary("named"), "-c", str(folder / "named.conf"), "-f"
+
+
+def snippet(heading: str, folder: Path, at: int = 0) -> str:
+    """A block of docs/publish.md below a heading, with its files in that folder."""
+    part = PAGE.read_text(encoding="utf-8").split(f"\n### {heading}\n", 1)[1].split("\n### ", 1)[0]
+    text: str = re.findall(r"```\n(.*?)```", part, re.DOTALL)[at]
+    for place in _PLACES:
+        text = text.replace(place, str(folder))
+    return text
+
+
+def named_snippet(heading: str, folder: Path, port: int, options: str) -> tuple[str, ...]:
+    """The same for BIND, with more options: the command that runs it."""
+    text = snippet(heading, folder)
+    (found,) = re.findall(r"^options \{\n(.*?)^\};\n", text, re.DOTALL | re.MULTILINE)
+    return named(folder, port, options + found, re.sub(r"(?ms)^options \{\n.*?^\};\n", "", text))

@@ -170,6 +170,21 @@ def publish(
     _report(records, ["name", "decisions", "seconds", "peak_rss_bytes", "bytes", "ratio_to_floor"], json_file)
 
 
+@app.command(epilog=example("mithra bench push --decisions 1000 --json push.json"))
+def push(
+    decisions: Annotated[str, typer.Option(metavar="N", help="Blocks a batch.")] = "1000",
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Batches, of which the median counts.")
+    ] = 5,
+    json_file: JsonFile = None,
+) -> None:
+    """Time decisions to blocks in force, and an allowed name to its address, on a BIND of the bench's own."""
+    from mithra.bench.push import bench_push
+
+    records = bench_push(whole_number(decisions, "--decisions"), repeats=repeats)
+    _report(records, ["name", "decisions", "seconds", "slowest_seconds", "ratio_to_floor"], json_file)
+
+
 def _rounded(value: float | None) -> float | None:
     return value if value is None or value < 1000 else round(value)
 

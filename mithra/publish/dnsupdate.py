@@ -41,6 +41,7 @@ _KEY = re.compile(
     r'\s*key\s+"?([\w.-]+)"?\s*\{\s*algorithm\s+"?([\w.-]+)"?\s*;\s*secret\s+"?([A-Za-z0-9+/=]+)"?\s*;\s*\}\s*;\s*'
 )
 _OF_MITHRA = {*ANSWERS.values(), ALLOWED}
+_TARGETS = {target: dns.rdata.from_text("IN", "CNAME", target) for target in _OF_MITHRA}
 _APEX = {dns.rdatatype.SOA, dns.rdatatype.NS, dns.rdatatype.TXT}
 
 
@@ -209,7 +210,7 @@ class Zone:
             if before is not None:
                 message.delete(owner, "CNAME")
             if after is not None:
-                message.add(owner, TTL_SECONDS, "CNAME", after)
+                message.add(owner, TTL_SECONDS, _TARGETS[after])
             octets += size
         if octets:
             yield message

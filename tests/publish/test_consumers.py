@@ -11,6 +11,7 @@ import json
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +21,15 @@ import dns.message
 import pytest
 
 from mithra.publish.publish import publish
+from mithra.publish.rpz import DEFAULT_ZONE
 from tests.publish.tables import ALLOW, NOW, SUBTREE, decision, decisions
 from tests.publish.test_hostile import PAYLOADS
 from tests.publish.test_push import UPSTREAM
-from tests.servers import answer, binary, free_port, named, running
+from tests.servers import SECONDS_TO_START, answer, binary, free_port, named, named_snippet, running, snippet
 
 pytestmark = pytest.mark.slow
 
-ZONE = "rpz.test"
+ZONE = DEFAULT_ZONE
 ROWS = [
     decision("evil.example", **SUBTREE),
     decision("host.example"),
@@ -62,7 +64,6 @@ UNBOUND = """server:
   logfile: "{folder}/unbound.log"
   do-daemonize: no
   do-not-query-localhost: no
-  module-config: "{modules}"
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@{upstream}
@@ -73,11 +74,7 @@ remote-control:
 KRESD = """net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
 trust_anchors.remove('.')
 modules = {{ 'policy' }}
-local listed = policy.rpz(policy.DENY, '{file}')
-policy.add(function (request, query)
-    local action = listed(request, query)
-    if action ~= policy.PASS then return action end
-end)
+{listed}
 policy.add(policy.all(policy.FORWARD('127.0.0.1@{upstream}')))
 cache.size = 10 * MB
 """
@@ -107,8 +104,6 @@ keep-in-foreground
 
 
 def listed(format: str, path: Path, rows: list[dict[str, Any]] | None = None, **options: Any) -> Path:
-    if format == "rpz":
-        options = {"zone": ZONE} | options
     publish(decisions(ROWS if rows is None else rows), format, path, now=NOW, **options)
     return path
 
@@ -129,48 +124,48 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-def unbound(folder: Path, port: int, upstream: int, more: str, modules: str = "iterator") -> tuple[str, ...]:
-    text = UNBOUND.format(folder=folder, port=port, upstream=upstream, more=more, modules=modules)
+def unbound(folder: Path, port: int, upstream: int, more: str) -> tuple[str, ...]:
+    text = UNBOUND.format(folder=folder, port=port, upstream=upstream, more=more)
     (folder / "unbound.conf").write_text(text)
-    check = binary("unbound-checkconf")
-    accepts(check, str(folder / "unbound.conf"))
+    accepts(binary("unbound-checkconf"), str(folder / "unbound.conf"))
     return binary("unbound"), "-d", "-c", str(folder / "unbound.conf")
 
 
 def bind_rpz(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    zone = listed("rpz", folder / "rpz.db")
-    options = (
-        f"recursion yes; dnssec-validation no; forward only; forwarders {{ 127.0.0.1 port {upstream}; }}; "
-        f'response-policy {{ zone "{ZONE}"; }};'
+    listed("rpz", folder / "mithra.rpz")
+    forward = (
+        f"recursion yes; dnssec-validation no; forward only; forwarders {{ 127.0.0.1 port {upstream}; }};"
     )
-    return named(folder, port, options, f'zone "{ZONE}" {{ type primary; file "{zone}"; }};')
+    return named_snippet("BIND", folder, port, forward)
 
 
 def unbound_rpz(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    more = f'rpz:\n  name: "{ZONE}"\n  zonefile: "{listed("rpz", folder / "rpz.db")}"\n'
-    return unbound(folder, port, upstream, more, "respip iterator")
+    listed("rpz", folder / "mithra.rpz")
+    return unbound(folder, port, upstream, snippet("Unbound", folder))
 
 
 def unbound_zones(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    return unbound(folder, port, upstream, f'include: "{listed("unbound", folder / "list.conf")}"\n')
+    listed("unbound", folder / "mithra.conf")
+    return unbound(folder, port, upstream, snippet("Unbound", folder, 1))
 
 
 def knot_resolver(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    file = listed("rpz", folder / "rpz.db")
-    (folder / "kresd.conf").write_text(KRESD.format(port=port, upstream=upstream, file=file))
+    listed("rpz", folder / "mithra.rpz")
+    text = KRESD.format(port=port, upstream=upstream, listed=snippet("Knot Resolver", folder))
+    (folder / "kresd.conf").write_text(text)
     return binary("kresd"), "-n", "-q", "-c", str(folder / "kresd.conf"), str(folder)
 
 
 def recursor(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    (folder / "rpz.lua").write_text(
-        f'rpzFile("{listed("rpz", folder / "rpz.db")}", {{ policyName = "mithra" }})\n'
-    )
+    listed("rpz", folder / "mithra.rpz")
+    (folder / "rpz.lua").write_text(snippet("PowerDNS Recursor", folder))
     (folder / "recursor.conf").write_text(RECURSOR.format(folder=folder, port=port, upstream=upstream))
     return binary("pdns_recursor"), f"--config-dir={folder}"
 
 
 def dnsmasq(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
-    more = f"conf-file={listed('dnsmasq', folder / 'list.conf')}"
+    listed("dnsmasq", folder / "mithra.conf")
+    more = snippet("dnsmasq", folder)
     (folder / "dnsmasq.conf").write_text(DNSMASQ.format(port=port, upstream=upstream, more=more))
     accepts(binary("dnsmasq"), "--test", "-C", str(folder / "dnsmasq.conf"))
     return binary("dnsmasq"), "-C", str(folder / "dnsmasq.conf")
@@ -180,6 +175,10 @@ def dnsmasq(folder: Path, port: int, upstream: int) -> tuple[str, ...]:
 def resolving(make: Callable[..., tuple[str, ...]], folder: Path, upstream: int) -> Iterator[int]:
     port = free_port()
     with running(port, *make(folder, port, upstream), probe="up.good.example."):
+        until = time.monotonic() + SECONDS_TO_START
+        while answer(port, "evil.example") == "192.0.2.1":  # BIND loads a policy beside answering
+            assert time.monotonic() < until, "evil.example is not blocked"
+            time.sleep(0.05)
         yield port
 
 
@@ -228,7 +227,7 @@ HOSTILE = [decision(name, **(SUBTREE if at % 2 else {})) for at, name in enumera
 )
 def test_checkers_take_the_zone(tmp_path: Path, rows: list[dict[str, Any]], command: tuple[str, ...]) -> None:
     program, *arguments = command
-    out = accepts(binary(program), *arguments, str(listed("rpz", tmp_path / "rpz.db", rows)))
+    out = accepts(binary(program), *arguments, str(listed("rpz", tmp_path / "mithra.rpz", rows)))
     assert "ignoring" not in out
 
 
@@ -279,13 +278,10 @@ def test_suricata_alerts_as_decided_whatever_the_case(tmp_path: Path) -> None:
 
 
 def test_a_dataset_of_hosts_beside_rules_for_subtrees(tmp_path: Path) -> None:
-    names = listed("suricata-dataset", tmp_path / "names.lst", level="host")
+    listed("suricata-dataset", tmp_path / "names.lst", level="host")
     rules = listed("suricata", tmp_path / "list.rules", level="subtree")
     with rules.open("a") as file:
-        file.write(
-            'alert dns any any -> any any (msg:"mithra dataset"; dns.query; to_lowercase; '
-            f"dataset:isset,mithra,type string,load {names}; sid:2147483647; rev:1;)\n"
-        )
+        file.write(snippet("Suricata", tmp_path))
     assert alerts(tmp_path, rules) == DECIDED
 
 
