@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow test-all lint clean
+.PHONY: demo test test-slow test-all lint docs clean
 
 # torch first, alone: pip then keeps that build when the rest is resolved.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -35,5 +35,8 @@ lint: $(VENV)/.test-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.test-installed
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build
+
 clean:
-	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) demo-out docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mithra.decide.decide import decide
     from mithra.decide.decisions import Decisions
+    from mithra.decide.ledger import Ledger, allow
     from mithra.decide.policy import Policy
     from mithra.errors import MithraError
+    from mithra.explain.answers import Answer, answers, label
     from mithra.explain.audit import Audit, audit
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Answer",
     "Audit",
     "Decisions",
     "Explanation",
     "IngestReport",
+    "Ledger",
     "MithraError",
     "Model",
     "Policy",
@@ -59,6 +63,8 @@ __all__ = [
     "Workspace",
     "World",
     "WorldSettings",
+    "allow",
+    "answers",
     "audit",
     "calibrate",
     "compact",
@@ -66,6 +72,7 @@ __all__ = [
     "evaluate",
     "explain",
     "ingest",
+    "label",
     "load",
     "publish",
     "push",
@@ -77,10 +84,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "mithra.explain.answers",
     "Audit": "mithra.explain.audit",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
     "IngestReport": "mithra.observe.ingest",
+    "Ledger": "mithra.decide.ledger",
     "MithraError": "mithra.errors",
     "Model": "mithra.learn.model",
     "Policy": "mithra.decide.policy",
@@ -93,6 +102,8 @@ _HOMES = {
     "Workspace": "mithra.observe.workspace",
     "World": "mithra.simulate.world",
     "WorldSettings": "mithra.simulate.settings",
+    "allow": "mithra.decide.ledger",
+    "answers": "mithra.explain.answers",
     "audit": "mithra.explain.audit",
     "calibrate": "mithra.learn.recalibrate",
     "compact": "mithra.observe.compact",
@@ -100,6 +111,7 @@ _HOMES = {
     "evaluate": "mithra.learn.evaluate",
     "explain": "mithra.score.explain",
     "ingest": "mithra.observe.ingest",
+    "label": "mithra.explain.answers",
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
     "push": "mithra.publish.push",

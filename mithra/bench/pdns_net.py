@@ -24,10 +24,12 @@ from mithra.graph.snapshot import Snapshot
 from mithra.learn.contest import REGIMES, UNKNOWN, Case, Contestant, contest_case, regime_split
 from mithra.learn.split import Split, group_split, random_split
 from mithra.metrics import binary_metrics
+from mithra.names import public_suffix
 
 __all__ = ["VALIDATION_FRACTION", "bench_pdns_net", "contestants", "held_out_case"]
 
 VALIDATION_FRACTION = 0.2  # of the groups of all public labels, when the test names come from a file
+TLD = "tld"  # what to leave out besides relations
 
 Task = tuple[str, int, str]  # regime, seed, model
 
@@ -52,7 +54,8 @@ def bench_pdns_net(
         models: names from `contestants()` or of entrants, or "all".
         test_labels: CSV `node_id,value,type` of the names to test on; training then takes every public label,
             a fifth of their groups for validation. Without it each seed draws 50/20/30.
-        without: relations to leave out, such as apex and similar, which are artefacts of collection.
+        without: relations to leave out, such as apex and similar, which are artefacts of collection; `tld`
+            leaves out what the public suffix tells.
         entrants: more models by name.
 
     Raises:
@@ -139,17 +142,25 @@ def _chosen(models: Sequence[str], entered: Mapping[str, Contestant]) -> list[st
     return list(dict.fromkeys(names))
 
 
-def _without(graph: PdnsGraph, relations: Sequence[str]) -> PdnsGraph:
-    if not relations:
-        return graph
+def _without(graph: PdnsGraph, left_out: Sequence[str]) -> PdnsGraph:
     snapshot: Snapshot = graph.snapshot
-    unknown = [name for name in relations if name not in snapshot.relations]
+    there = [TLD, *snapshot.relations]
+    unknown = [name for name in left_out if name not in there]
     if unknown:
-        raise UsageError(
-            "no such relation", value=unknown[0], hint=f"There are: {', '.join(snapshot.relations)}"
-        )
-    kept = {name: relation for name, relation in snapshot.relations.items() if name not in relations}
-    return replace(graph, snapshot=replace(snapshot, relations=kept))
+        raise UsageError("no such relation", value=unknown[0], hint=f"There are: {', '.join(there)}")
+    kept = {name: relation for name, relation in snapshot.relations.items() if name not in left_out}
+    names = _one_suffix(snapshot.names) if TLD in left_out else snapshot.names
+    return replace(graph, snapshot=replace(snapshot, relations=kept, names=names))
+
+
+def _one_suffix(names: pa.Array) -> pa.Array:
+    """The names with `test` in the place of their public suffix; groups and relations are as they were."""
+    cut = pc.add(pc.binary_length(pc.fill_null(public_suffix(names), "")), 1)
+    kept = [
+        name[: max(len(name) - size, 0)] or name
+        for name, size in zip(names.to_pylist(), cut.to_pylist(), strict=True)
+    ]
+    return pa.array([f"{name}.test" for name in kept], pa.string())
 
 
 def _test_labels(graph: PdnsGraph, file: Path) -> tuple[NDArray[np.int64], NDArray[np.int8]]:

@@ -1,4 +1,4 @@
-"""`mithra audit`: what a list of nefarious names is worth, and where it may be wrong."""
+"""`mithra audit` and `mithra label`: what a list is worth and where it may be wrong; what an analyst says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from mithra.cli.messages import messages
 from mithra.cli.options import AsOf, JsonFile, WorkspaceFolder, as_moment, example
 from mithra.cli.output import STDOUT, print_table, write_json
+from mithra.errors import UsageError
 
 if TYPE_CHECKING:
     from mithra.explain.audit import Audit
@@ -21,8 +22,33 @@ SHOWN_REASONS = 2  # of a name that the list lacks
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands of this family."""
     app.command(epilog=example("mithra audit lake urlhaus --model models/june"))(audit)
+    app.command(epilog=example('mithra label lake shop.example benign --because "our own shop"'))(label)
+
+
+def label(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Default: list the answers given.")
+    ] = None,
+    verdict: Annotated[str | None, typer.Argument(metavar="[VERDICT]", help="nefarious or benign.")] = None,
+    because: Annotated[str | None, typer.Option(metavar="WHY", help="For the record.")] = None,
+    author: Annotated[str | None, typer.Option(metavar="WHO", help="One word; default you.")] = None,
+) -> None:
+    """Say what a name is: a label from now on, which wins over those of all lists; the past stays."""
+    import mithra as mt
+
+    if name is None:
+        rows = [[one.name, one.verdict, one.because, one.author, one.at] for one in mt.answers(workspace)]
+        print_table(["name", "verdict", "because", "author", "since"], rows)
+        return
+    if verdict is None or because is None:
+        hint = "mithra label WORKSPACE NAME benign --because WHY"
+        raise UsageError("an answer needs a verdict and its reason", value=name, hint=hint)
+    made = mt.label(workspace, name, verdict, because, author=author)
+    messages(ctx).say(f"{made.name} is {made.verdict} from {made.at} on, says {made.author}")
 
 
 def audit(

@@ -53,7 +53,11 @@ def pdns_net(
         str | None, typer.Option(metavar="FILE", help="CSV node_id,value,type of the names to test on.")
     ] = None,
     without: Annotated[
-        str, typer.Option(metavar="RELATION,…", help="Relations to leave out, such as apex,similar.")
+        str,
+        typer.Option(
+            metavar="RELATION,…",
+            help="Relations to leave out, such as apex,similar; tld: what the suffix tells.",
+        ),
     ] = "",
     json_file: JsonFile = None,
 ) -> None:

@@ -1,4 +1,5 @@
-"""`mithra decide`, `publish` and `push`: from scores to decisions, to a list, to a running resolver."""
+"""`mithra decide`, `allow`, `publish`, `push` and `restore`: from scores to decisions, from decisions to a
+list or a running resolver, and the way back."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from mithra.cli.messages import Messages, messages
-from mithra.cli.options import example
+from mithra.cli.options import WorkspaceFolder, as_moment, example
 from mithra.cli.output import (
     STDOUT,
     Format,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mithra.decide.decisions import Decisions
+    from mithra.observe.workspace import Workspace
     from mithra.publish.publish import Publication
     from mithra.publish.push import Push
     from mithra.score.scores import Scores
@@ -43,11 +45,13 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=example("mithra decide scores.parquet --policy policy.toml --out decisions.parquet"))(
         decide
     )
+    app.command(epilog=example('mithra allow lake shop.example --reason "our own shop"'))(allow)
     listed = "\n".join(f"- `{name}`: {target.about}" for name, target in TARGETS.items())
     end = example("mithra publish decisions.parquet --format rpz --out mithra.rpz")
     app.command(epilog=f"Formats:\n\n{listed}\n\n{end}")(publish)
     shown = "mithra push decisions.parquet --server 127.0.0.1:5353 --zone rpz.mithra.invalid --key mithra.key"
     app.command(epilog=example(shown))(push)
+    app.command(epilog=example("mithra restore lake mithra.rpz"))(restore)
 
 
 def decide(
@@ -61,6 +65,17 @@ def decide(
     previous: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions in force, as this command wrote them.")
     ] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="WORKSPACE",
+            help="Record the run there; what was decided and allowed there before counts.",
+        ),
+    ] = None,
+    author: Annotated[str | None, typer.Option(metavar="WHO", help="For the record; default you.")] = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="T", help="Decide as of a past moment; default the clock.")
+    ] = None,
     format: Annotated[
         Format | None, typer.Option(help="Default: by the ending of --out, else a table.")
     ] = None,
@@ -70,14 +85,22 @@ def decide(
 ) -> None:
     """Decide what to block, what to watch and what the operator allows.
 
-    Nothing is decided (exit code 1) where scores look broken: empty, constant, doubled, out of proportion.
+    Nothing is decided (exit code 1) where scores look broken: empty, constant, doubled, stale, out of
+    proportion.
     """
     import mithra as mt
 
     chosen = chosen_format(format, out)
     rules = None if policy is None else mt.Policy.from_toml(policy)
     before = None if previous is None else mt.Decisions.read(previous)
-    made = mt.decide(_read(scores, _scores), rules, previous=before)
+    made = mt.decide(
+        _read(scores, _scores),
+        rules,
+        now=as_moment(now, "--now"),
+        previous=before,
+        ledger=None if workspace is None else mt.Ledger(workspace),
+        author=author,
+    )
     _write(made, chosen, out)
     talk = messages(ctx)
     talk.say(", ".join(f"{count:,} {action}" for action, count in made.counts().items()) or "no decisions")
@@ -88,7 +111,12 @@ def decide(
 def publish(
     ctx: typer.Context,
     decisions: Annotated[
-        Path, typer.Argument(metavar="DECISIONS|-", help="From `mithra decide`: Parquet, CSV or JSON lines.")
+        Path,
+        typer.Argument(
+            metavar="DECISIONS|WORKSPACE|-",
+            help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
+            "runs: its last one, with what was allowed since.",
+        ),
     ],
     format: Annotated[str, typer.Option(metavar="FORMAT", help="What the list is for, as below.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Replaced in one step; - is stdout.")],
@@ -115,7 +143,7 @@ def publish(
     options: dict[str, Any] = {"zone": zone, "serial": serial, "answer": answer, "sinkholes": sinkhole}
     given = {name: value for name, value in options.items() if value is not None}
     _refuse_unused(given, format)
-    made = _read(decisions, mt.Decisions.read)
+    made = _decided(decisions)
     with _place(out, format) as place:
         done = mt.publish(made, format, place, level=level, allow_empty=allow_empty, **given)
     talk = messages(ctx)
@@ -128,7 +156,12 @@ def publish(
 def push(
     ctx: typer.Context,
     decisions: Annotated[
-        Path, typer.Argument(metavar="DECISIONS|-", help="From `mithra decide`: Parquet, CSV or JSON lines.")
+        Path,
+        typer.Argument(
+            metavar="DECISIONS|WORKSPACE|-",
+            help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
+            "runs: its last one, with what was allowed since.",
+        ),
     ],
     server: Annotated[
         str, typer.Option(metavar="ADDRESS[:PORT]", help="The zone's primary server; no name is looked up.")
@@ -156,7 +189,7 @@ def push(
     import mithra as mt
 
     done = mt.push(
-        _read(decisions, mt.Decisions.read),
+        _decided(decisions),
         server,
         zone,
         key,
@@ -177,6 +210,51 @@ def _say_left_out(talk: Messages, done: Publication | Push) -> None:
     for what, counts in (("left out", done.skipped), ("narrowed", done.narrowed)):
         if counts:
             talk.say(f"{what}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}")
+
+
+def allow(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]…", help="Default: list what is allowed.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="WHY", help="For the record.")] = None,
+    author: Annotated[str | None, typer.Option(metavar="WHO", help="For the record; default you.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="When it ends; default never.")] = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take the allow back.")] = False,
+) -> None:
+    """Allow names and all below them: from the next publish of the workspace on they are not blocked."""
+    import mithra as mt
+
+    ledger, talk = mt.Ledger(workspace), messages(ctx)
+    if not names:
+        rows = [[one.name, one.reason, one.author, one.at, one.until] for one in ledger.allows().values()]
+        print_table(["name", "reason", "author", "since", "until"], rows)
+        return
+    if reason is None:
+        raise UsageError("an allow needs a reason", value=names[0], hint='Say why: --reason "our own site"')
+    for name in names:
+        made = ledger.allow(name, reason, author=author, until=as_moment(until, "--until"), revoke=revoke)
+        talk.say(f"{made.name} is {'no longer ' if revoke else ''}allowed, from the next publish on")
+
+
+def restore(
+    ctx: typer.Context,
+    workspace: WorkspaceFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `mithra publish WORKSPACE` wrote.")],
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How many publications back.")] = 1,
+) -> None:
+    """Put a published list back as it was before, byte for byte."""
+    import mithra as mt
+
+    found = mt.Ledger(workspace).restore(file, steps)
+    messages(ctx).say(f"{file} is as it was published at {found['at']} ({found['blocked']:,} names blocked)")
+
+
+def _decided(path: Path) -> Workspace | Decisions:
+    import mithra as mt
+
+    return mt.Workspace(path) if path.is_dir() else _read(path, mt.Decisions.read)
 
 
 def _refuse_unused(given: dict[str, Any], format: str) -> None:

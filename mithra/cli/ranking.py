@@ -101,16 +101,19 @@ def explain(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Show what speaks for and against a name, what is missing, and what it shares with others."""
+    """Show what speaks for and against a name, what is missing, what it shares with others, and what was
+    decided of it."""
     import mithra as mt
 
     to_terminal = shows_text(json_file, html_file)
     snapshot = mt.snapshot(workspace, moment_or_last(as_of, workspace, "--as-of"))
     told = mt.explain(mt.load(model), snapshot, name)
+    records = mt.Ledger(workspace).records(told.name)
     if to_terminal:
         with text_output(None) as file:
             file.write(told.to_text())
-    write_json(told.to_dict(), json_file)
+            file.writelines(record.to_text() for record in records[:1])
+    write_json({**told.to_dict(), "decided": [record.to_dict() for record in records]}, json_file)
     write_page(told, html_file)
 
 

@@ -17,12 +17,14 @@ import pyarrow.compute as pc
 
 from mithra.decide import guards as rules
 from mithra.decide.decisions import SCHEMA, Decisions
+from mithra.decide.ledger import Ledger
 from mithra.decide.limits import (
     Radius,
     active,
     refuse_broken_scores,
     refuse_drift,
     refuse_growth,
+    refuse_stale,
     threshold_for,
 )
 from mithra.decide.policy import Policy
@@ -39,6 +41,8 @@ def decide(
     *,
     now: datetime | None = None,
     previous: Decisions | None = None,
+    ledger: Ledger | None = None,
+    author: str | None = None,
     suffixes: SuffixList | None = None,
 ) -> Decisions:
     """Decide on the scored names.
@@ -48,7 +52,10 @@ def decide(
         policy: the rules; the defaults where None.
         now: when the decisions are made, with a time zone; blocks end `policy.expire_days` later.
         previous: decisions in force. Their blocks of names that are not scored again stay until they expire;
-            what they block already does not count as added.
+            what they block already does not count as added. A blocked name that falls below the threshold but
+            stays over the one for watching keeps its block, not renewed, so that names do not flap.
+        ledger: of a workspace: gives the decisions in force and what operators allowed, and records the run.
+        author: who decides, for the record; by default the user of the process.
         suffixes: the Public Suffix List to guard by; the bundled one where None.
 
     Returns:
@@ -57,24 +64,31 @@ def decide(
     Raises:
         InputError: the table lacks a column or holds values that are no scores.
         RefusedError: the result is empty, constant, doubled or out of proportion, or states no threshold
-            for the policy's false-positive rate, or comes with a drift alarm that no card covers.
-            Nothing is decided and the last list stays in force.
+            for the policy's false-positive rate, or is stale, or comes with a drift alarm that no card
+            covers. Nothing is decided and the last list stays in force.
     """
     chosen = Policy() if policy is None else policy
     moment = _moment(now)
+    if ledger is not None and previous is None:
+        previous = ledger.last()
     scored = read_scores(scores)
     refuse_broken_scores(scored.table)
+    refuse_stale(scored, chosen, moment, None if previous is None else previous.origin)
     refuse_drift(scored, chosen)
-    run = _Run.of(scored, chosen, suffixes or SuffixList.bundled(), moment)
-    rows = run.rows()
     before = None if previous is None else active(previous.blocks, moment)
-    _hold_back(rows, run, before)
+    operators = {} if ledger is None else ledger.reasons(moment)
+    run = _Run.of(scored, chosen, suffixes or SuffixList.bundled(), moment, before, operators)
+    rows = run.rows()
+    added = _hold_back(rows, run, [] if ledger is None else ledger.added())
     if before is not None:
         rows += run.kept(before)
     blocks = sum(row["action"] == "block" for row in rows)
     refuse_growth(blocks, len(scored.table), run.over, None if before is None else len(before), chosen)
     rows.sort(key=lambda row: (-(row["score"] or 0.0), row["name"]))
-    return Decisions.of({name: [row[name] for row in rows] for name in SCHEMA.names}, run.origin())
+    made = Decisions.of({name: [row[name] for row in rows] for name in SCHEMA.names}, run.origin())
+    if ledger is not None:
+        ledger.record(made, chosen, added=added, author=author)
+    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +107,22 @@ class _Run:
     group: pa.StringArray  # [rows] eTLD+1
     mixed: frozenset[str]  # groups with a member that is guarded, benign or under block_at
     over: int  # names at or over block_at
+    in_force: dict[str, datetime]  # names blocked until when
 
     @classmethod
-    def of(cls, scored: Scored, policy: Policy, suffixes: SuffixList, now: datetime) -> _Run:
+    def of(
+        cls,
+        scored: Scored,
+        policy: Policy,
+        suffixes: SuffixList,
+        now: datetime,
+        before: pa.Table | None,
+        operators: dict[str, str],
+    ) -> _Run:
         table = scored.table
         block_at = _block_threshold(policy, scored)
         watch_at = min(block_at, threshold_for(policy.watch_fpr, scored.thresholds) or block_at)
-        allowed = policy.allowed()
+        allowed = {**policy.allowed(), **operators}
         guard = rules.guards(table, policy, suffixes)
         under = pc.and_(pc.not_equal(table["verdict"], "unknown"), pc.less(table["score"], block_at))
         benign = pc.or_(pc.equal(table["verdict"], "benign"), pc.fill_null(under, False))
@@ -110,6 +133,11 @@ class _Run:
         )
         mixed = pc.drop_null(group.filter(pc.fill_null(spared, True)))
         over = pc.sum(pc.greater_equal(table["score"], block_at)).as_py() or 0
+        in_force = (
+            {}
+            if before is None
+            else dict(zip(before["name"].to_pylist(), before["expires"].to_pylist(), strict=True))
+        )
         return cls(
             scored,
             policy,
@@ -123,6 +151,7 @@ class _Run:
             group,
             frozenset(mixed.to_pylist()),
             over,
+            in_force,
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -140,11 +169,17 @@ class _Run:
         reason = rules.allow_reason(row["name"], self.allowed)
         if reason is not None:
             return self._row(row, "allow", "allowlist", [f"allowed: {reason}"])
-        if row["score"] < self.block_at:
+        ends = self.in_force.get(row["name"])
+        guard = row["guard"] or self._weak(row) or self._mode(row["name"])
+        if row["score"] < self.block_at and (ends is None or guard):
             return self._row(
                 row, "watch", row["guard"], ["over the threshold for watching, not for blocking"]
             )
-        guard = row["guard"] or self._weak(row) or self._mode(row["name"])
+        if row["score"] < self.block_at:
+            note = (
+                f"blocked before and not renewed: score {row['score']:.4f} is over {self.watch_at:.4f} still"
+            )
+            return self._row(row, "block", None, [note]) | {"expires": ends}
         if guard:
             note = f"not blocked: {rules.GUARDS[guard]}"
             detail = f" ({row['warning_list']})" if guard == "warning_list" else ""
@@ -209,18 +244,21 @@ class _Run:
         }
 
 
-def _hold_back(rows: list[dict[str, Any]], run: _Run, before: pa.Table | None) -> None:
-    """Turn blocks beyond what the run may add into watches; what is blocked already is no addition."""
-    known = set() if before is None else set(before["name"].to_pylist())
-    radius = Radius(run.policy, len(run.scored.table))
+def _hold_back(rows: list[dict[str, Any]], run: _Run, usual: list[int]) -> int:
+    """Turn blocks beyond what the run may add into watches, and say how many it adds; what is blocked already
+    is no addition."""
+    radius, added = Radius(run.policy, len(run.scored.table), usual), 0
     for row in rows:
-        if row["action"] != "block" or row["name"] in known:
+        if row["action"] != "block" or row["name"] in run.in_force:
             continue
         refusal = radius.refusal(row)
-        if refusal is not None:
+        if refusal is None:
+            added += 1
+        else:
             guard, reason = refusal
             notes = [*row["reasons"], f"not blocked: {reason}"]
             row.update(action="watch", level="host", expires=None, guard=guard, reasons=notes)
+    return added
 
 
 def _moment(now: datetime | None) -> datetime:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mithra.decide.policy import Policy
 from mithra.names import SuffixList, canonicalize
+from mithra.score.states import STATES
 
 __all__ = [
     "EVIDENCE_KINDS",
@@ -36,13 +37,16 @@ GUARDS = {
     "warning_list": "on a warning list of known benign or special names",
     "popular": "popular: listed for long, or ranked high",
     "benign_label": "labelled benign",
+    "parked": "parked for sale: nothing is served there now",
+    "sinkholed": "in the hands of a sinkhole, which needs to be reached",
+    "expired": "its registration has expired",
     "allowlist": "allowed by the operator",
     "unknown_verdict": "too little is known of it",
     "benign_verdict": "the verdict is not nefarious",
     "one_kind": "fewer independent kinds of evidence than the policy asks for",
     "monitor": "the policy only monitors",
     "canary": "outside the canary share",
-    "run_share": "the run would add more blocks than its share",
+    "run_share": "the run would add more blocks than its share, or than usual",
     "blast_radius": "too many blocks behind one address, name server, registrar or network",
 }
 
@@ -53,8 +57,8 @@ _COHOSTING = frozenset({"resolution", "name_server"})
 def guards(table: pa.Table, policy: Policy, suffixes: SuffixList) -> pa.StringArray:
     """Code of the first guard that the name of each row meets, null where none does: [rows].
 
-    Columns used: name, popular_days, popular_rank, warning_list, label_benign. The allowlist comes later, for
-    the few rows that need it.
+    Columns used: name, popular_days, popular_rank, warning_list, label_benign, state. The allowlist comes
+    later, for the few rows that need it.
     """
     names = table["name"].combine_chunks()
     canonical = canonicalize(names)
@@ -67,6 +71,7 @@ def guards(table: pa.Table, policy: Policy, suffixes: SuffixList) -> pa.StringAr
         ("warning_list", pc.is_valid(table["warning_list"])),
         ("popular", _popular(table, policy)),
         ("benign_label", table["label_benign"]),
+        *((state, pc.equal(table["state"], state)) for state in STATES),
     ]
     conditions = pa.StructArray.from_arrays(
         [pc.fill_null(_flat(check), False) for _, check in checks], names=[code for code, _ in checks]

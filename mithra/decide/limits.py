@@ -6,7 +6,7 @@ A refusal raises, so that whatever list is in force stays; a bound turns the blo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,19 @@ from mithra.decide.policy import Policy
 from mithra.decide.scored import Scored
 from mithra.errors import RefusedError
 
-__all__ = ["Radius", "active", "refuse_broken_scores", "refuse_drift", "refuse_growth", "threshold_for"]
+__all__ = [
+    "Radius",
+    "active",
+    "refuse_broken_scores",
+    "refuse_drift",
+    "refuse_growth",
+    "refuse_stale",
+    "threshold_for",
+]
 
 CARD_BEHIND = timedelta(days=1)
+USUAL_RUNS = 5  # recorded runs from which on it is known what is usual
+LAST_RUNS = 30  # those that say what is usual now
 CONSTANT_ROWS = 10  # as many equal scores are no ranking
 _KEEP = "Nothing was decided; the last list stays in force"
 
@@ -40,6 +50,30 @@ def refuse_broken_scores(table: pa.Table) -> None:
         raise RefusedError("no name has a score", value=f"{rows} rows", hint=_KEEP)
     if len(held) >= CONSTANT_ROWS and held.min() == held.max():
         raise RefusedError("all scores are the same", value=f"{held[0]} for {len(held)} names", hint=_KEEP)
+
+
+def refuse_stale(scored: Scored, policy: Policy, now: datetime, before: Mapping[str, str] | None) -> None:
+    """Refuse scores of old records, and scores of records older than those behind the decisions in force.
+
+    Scores of undated records, which state no moment, pass; the days of a simulated world are not today's.
+
+    Raises:
+        RefusedError: the scores are stale.
+    """
+    at = scored.metadata.get("as_of", "")
+    if not at:
+        return
+    moment, oldest = datetime.fromisoformat(at), now - timedelta(days=policy.max_age_days)
+    if moment < oldest and scored.origin()["simulated"] == "false":
+        raise RefusedError(
+            f"the scores are stale: as of {at}, more than {policy.max_age_days:g} days ago",
+            hint=f"{_KEEP}. Score a later snapshot; to decide as of a past moment give it as now (--now)",
+        )
+    if before is not None and before["as_of"] and datetime.fromisoformat(before["as_of"]) > moment:
+        raise RefusedError(
+            f"the scores are older than the decisions in force: as of {at}, those {before['as_of']}",
+            hint=_KEEP,
+        )
 
 
 def refuse_drift(scored: Scored, policy: Policy) -> None:
@@ -110,9 +144,15 @@ def threshold_for(fpr: float, stated: Mapping[str, float | None]) -> float | Non
 class Radius:
     """Counts of the blocks that a run adds, over all and behind each shared thing; asked best block first."""
 
-    def __init__(self, policy: Policy, scored: int) -> None:
+    def __init__(self, policy: Policy, scored: int, usual: Sequence[int] = ()) -> None:
+        """`usual`: blocks that the recorded runs added, oldest first."""
         self.left = max(policy.small_list, int(policy.max_share * scored))
-        self.share = policy.max_share
+        self.why = f"the run already adds its share of blocks ({policy.max_share:.1%} of the names)"
+        if len(usual) >= USUAL_RUNS:
+            added = np.array(usual[-LAST_RUNS:])
+            most = max(policy.small_list, int(added.mean() + policy.max_sigma * added.std(ddof=1)))
+            if most < self.left:
+                self.left, self.why = most, f"the run already adds {most} blocks, more than usual"
         self.caps = {
             "address": policy.max_per_address,
             "name server": policy.max_per_name_server,
@@ -128,7 +168,7 @@ class Radius:
             if self.counts[kind, value] >= self.caps[kind]:
                 return "blast_radius", f"{self.caps[kind]} new blocks behind {kind} {value} already"
         if self.left <= 0:
-            return "run_share", f"the run already adds its share of blocks ({self.share:.1%} of the names)"
+            return "run_share", self.why
         self.left -= 1
         self.counts.update(keys)
         return None

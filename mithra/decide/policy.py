@@ -23,6 +23,8 @@ __all__ = ["Mode", "Policy"]
 
 _POSITIVE = (
     "popular_days",
+    "max_age_days",
+    "max_sigma",
     "names_a_day",
     "max_false_blocks_a_day",
     "max_per_address",
@@ -61,15 +63,17 @@ class Policy:
     card: Path | None = None  # report card (JSON of `evaluate`) that was looked at after a drift alarm
     subtree: bool = True  # registered domains of one owner are blocked with all below them
 
+    max_age_days: float = 7.0  # records behind scores that are older by then decide nothing
     expire_days: float = 14.0  # a block ends by itself unless a later run renews it
     max_share: float = 0.05  # blocks that a run may add, as a share of the names it scored
+    max_sigma: float = 3.0  # blocks that a run may add: standard deviations over what recorded runs added
     small_list: int = 20  # so many may always be added: a share of a short list is nothing
     refuse_share: float = 0.5  # more of the names than this over the threshold: the scores are broken
     max_growth: float = 2.0  # blocks in force, as a multiple of those before
     max_per_address: int = 50  # blocks that a run may add behind one address
-    max_per_name_server: int = 200
-    max_per_registrar: int = 500
-    max_per_asn: int = 500
+    max_per_name_server: int = 200  # the same behind a name server
+    max_per_registrar: int = 500  # the same at a registrar
+    max_per_asn: int = 500  # the same in a network
 
     def __post_init__(self) -> None:
         _check_types(self)

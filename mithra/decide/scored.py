@@ -36,6 +36,7 @@ COLUMNS = {
     "popular_rank": pa.int64(),
     "warning_list": pa.string(),
     "label_benign": pa.bool_(),
+    "state": pa.string(),
     "addresses": _STRINGS,
     "name_servers": _STRINGS,
     "registrar": pa.string(),

@@ -54,7 +54,7 @@ WITH known AS (
     WHERE verdict = 'benign' AND known_at <= $at GROUP BY name
 )
 SELECT feed.name, feed.known_at, feed.category, feed.ended, popular_days, popular_rank, warning_list,
-       coalesce(label_benign, false) AS label_benign,
+       coalesce(label_benign, false) AS label_benign, NULL::VARCHAR AS state,
        feed.name IN (SELECT name FROM listed WHERE source <> $feed) AS elsewhere,
        feed.name IN (SELECT name FROM resolutions WHERE first_seen <= $at) AS observed
 FROM listed AS feed LEFT JOIN known USING (name) LEFT JOIN allowed USING (name)

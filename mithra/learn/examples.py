@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.errors import InputError
 from mithra.graph.company import Examples
 from mithra.graph.snapshot import Snapshot
+from mithra.graph.verdicts import by_analyst, standing
 from mithra.learn.settings import TrainSettings
 
 __all__ = ["BENIGN", "NEFARIOUS", "UNLABELLED", "LabelledExamples", "domain_labels", "training_examples"]
@@ -47,16 +49,19 @@ def domain_labels(
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Label and weight of every domain of the snapshot, by what was known at its time.
 
-    Nefarious: listed, unless popular for weeks or explicitly allowed. Benign: explicitly so, popular for
-    weeks, or weakly when seen for longer than the waiting window with nobody of its eTLD+1 listed.
+    Where sources disagree the labels count that stand (`mithra.graph.verdicts`). Nefarious: listed, unless
+    popular for weeks and no analyst says so. Benign: explicitly so, popular for weeks, or weakly when seen
+    for longer than the waiting window with nobody of its eTLD+1 listed.
     """
     size = len(snapshot)
-    listed, allowed = np.zeros(size, bool), np.zeros(size, bool)
-    if snapshot.labels.num_rows:
-        domain = np.asarray(snapshot.labels["domain"]).astype(np.int64)
-        is_bad = np.asarray(pc.equal(snapshot.labels["verdict"], "nefarious"))
+    listed, allowed, answered = (np.zeros(size, bool) for _ in range(3))
+    labels = snapshot.labels.filter(pa.array(standing(snapshot.labels)))
+    if labels.num_rows:
+        domain = np.asarray(labels["domain"]).astype(np.int64)
+        is_bad = np.asarray(pc.equal(labels["verdict"], "nefarious"))
         listed[domain[is_bad]] = True
         allowed[domain[~is_bad]] = True
+        answered[domain[is_bad & by_analyst(labels)]] = True
     popular = _popular(snapshot, settings.popular_days)
     y = np.full(size, UNLABELLED, dtype=np.int8)
     weight = np.ones(size, dtype=np.float32)
@@ -66,7 +71,8 @@ def domain_labels(
         weak = waited & clean[snapshot.group]
         y[weak], weight[weak] = BENIGN, settings.weak_weight
     y[listed], weight[listed] = NEFARIOUS, 1
-    y[popular | allowed], weight[popular | allowed] = BENIGN, 1
+    good = (popular & ~answered) | allowed
+    y[good], weight[good] = BENIGN, 1
     return y, weight
 
 

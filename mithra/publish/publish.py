@@ -21,8 +21,10 @@ import pyarrow.compute as pc
 
 from mithra.atomic import atomic_path
 from mithra.decide.decisions import LEVELS, Decisions
+from mithra.decide.ledger import Ledger
 from mithra.errors import RefusedError, UsageError
 from mithra.names import SuffixList
+from mithra.observe.workspace import Workspace
 from mithra.publish import hosts, rpz
 from mithra.publish.entries import Entries, ListSettings, entries_of
 from mithra.publish.targets import TARGETS
@@ -49,7 +51,7 @@ class Publication:
 
 
 def publish(
-    decisions: Decisions | pa.Table | str | Path,
+    decisions: Decisions | Workspace | pa.Table | str | Path,
     format: str = "rpz",
     out: str | Path | IO[Any] = "mithra.rpz",
     *,
@@ -65,7 +67,8 @@ def publish(
     """Publish the blocks in force, and the allowed names where the format has room for them.
 
     Args:
-        decisions: from `decide`, their table, or a file of them.
+        decisions: from `decide`, their table, or a file of them; or a workspace that records runs: its last
+            one with what was allowed since, and the list is kept so that it can be restored.
         format: a key of `mithra.publish.targets.TARGETS`, such as `rpz`, `hosts`, `suricata` or `stix`.
         out: a path, replaced in one step, or an open file (of bytes for `parquet`).
         now: the moment by which blocks have ended, with a time zone.
@@ -95,6 +98,8 @@ def publish(
     refuse_empty(entries, allow_empty)
     chunks = import_module(f"mithra.publish.{target.module}").chunks(entries, settings)
     count, digest = _write(chunks, out)
+    if isinstance(decisions, Workspace) and path is not None:
+        Ledger(decisions).keep(path, digest, format=format, blocked=entries.count("action", "block"))
     return Publication(
         format=format,
         path=path,
@@ -110,7 +115,7 @@ def publish(
 
 
 def prepared(
-    decisions: Decisions | pa.Table | str | Path,
+    decisions: Decisions | Workspace | pa.Table | str | Path,
     format: str,
     settings: ListSettings,
     *,
@@ -127,7 +132,7 @@ def prepared(
     if level is not None:
         _known("level", level, dict.fromkeys(LEVELS))
     target = TARGETS[format]
-    entries = entries_of(_decisions(decisions), settings.now, suffixes or SuffixList.bundled())
+    entries = entries_of(_decisions(decisions, settings.now), settings.now, suffixes or SuffixList.bundled())
     fitting = getattr(import_module(f"mithra.publish.{target.module}"), "fitting", None)
     if fitting is not None:
         entries = fitting(entries, settings)
@@ -181,7 +186,9 @@ def _known(what: str, value: str, known: Mapping[str, T]) -> T:
     return known[value]
 
 
-def _decisions(given: Decisions | pa.Table | str | Path) -> Decisions:
+def _decisions(given: Decisions | Workspace | pa.Table | str | Path, now: datetime) -> Decisions:
+    if isinstance(given, Workspace):
+        return Ledger(given).in_force(now)
     if isinstance(given, (str, Path)):
         return Decisions.read(given)
     return given if isinstance(given, Decisions) else Decisions(given)

@@ -25,6 +25,7 @@ import pyarrow as pa
 from mithra.decide.decisions import Decisions
 from mithra.errors import InvalidNameError, MithraError, RefusedError, UsageError
 from mithra.names import SuffixList, canonical
+from mithra.observe.workspace import Workspace
 from mithra.publish.dnsupdate import Change, Place, Records, Zone, difference, place_of, read_key
 from mithra.publish.entries import ListSettings
 from mithra.publish.publish import moment_of, prepared, refuse_empty
@@ -56,7 +57,7 @@ class Push:
 
 
 def push(
-    decisions: Decisions | pa.Table | str | Path,
+    decisions: Decisions | Workspace | pa.Table | str | Path,
     server: str,
     zone: str,
     key_file: str | Path,
@@ -71,7 +72,8 @@ def push(
     """Bring the zone up to the decisions by dynamic update, verify, and roll back what fails.
 
     Args:
-        decisions: from `decide`, their table, or a file of them.
+        decisions: from `decide`, their table, or a file of them; or a workspace that records runs: its last
+            one with what was allowed since.
         server: address of the zone's primary server, with or without a port. Nothing else is contacted.
         zone: its policy zone, which must hold nothing but what mithra put there.
         key_file: the TSIG key that may transfer and update it, as `tsig-keygen` writes it.

@@ -13,6 +13,7 @@ from mithra.names import SuffixList
 from mithra.score.evidence import SPEAKING_KINDS, lists
 from mithra.score.facts import Subject
 from mithra.score.judge import Judged
+from mithra.score.states import states_of
 from mithra.score.words import shown
 
 __all__ = ["known_columns", "own_columns"]
@@ -55,6 +56,7 @@ def known_columns(judged: Judged, names: int) -> dict[str, pa.Array]:
         "popular_rank": subject.fact("popular_rank"),
         "warning_list": shown(subject.fact("warning_list")),
         "label_benign": pa.array(subject.held.benign[subject.ids]),
+        "state": pa.array(states_of(subject), pa.string()),
         "addresses": _entities(subject, "address"),
         "name_servers": _entities(subject, "name_server"),
         "registrar": shown(registrar),

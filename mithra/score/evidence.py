@@ -19,6 +19,7 @@ from mithra.score.facts import AGAINST, FOR, KINDS, MISSING, Facts, Subject, fac
 from mithra.score.meetings import facts_of_company, kind_of_relation, telling
 from mithra.score.records import facts_of_records
 from mithra.score.spelling import facts_of_spelling
+from mithra.score.states import facts_of_state
 from mithra.score.words import sentence, times
 
 __all__ = ["SPEAKING_KINDS", "SPEAKS", "Weighed", "by_kind", "speaking", "weighed"]
@@ -93,7 +94,7 @@ def weighed(counted: NDArray[np.float64], names: pa.Array, subject: Subject | No
             )
         )
     else:
-        parts += [*facts_of_records(subject), *facts_of_company(subject)]
+        parts += [*facts_of_records(subject), *facts_of_state(subject), *facts_of_company(subject)]
     facts = Facts.joined(parts)
     counts_for = counted > SPEAKS
     counts_against = counted < -SPEAKS

@@ -41,10 +41,11 @@ SCHEMA = pa.schema(
         ("group", pa.string()),  # eTLD+1
         ("known", pa.bool_()),  # the snapshot holds it
         ("shared_suffix", pa.bool_()),  # it lies under a private public suffix, such as github.io
-        ("popular_days", pa.int64()),  # days on popularity lists; this and the next three guard decisions
+        ("popular_days", pa.int64()),  # days on popularity lists; this and the next four guard decisions
         ("popular_rank", pa.int64()),  # best rank
         ("warning_list", pa.string()),  # the list of benign or special names that holds it
         ("label_benign", pa.bool_()),  # a source holds it to be benign
+        ("state", pa.string()),  # parked, sinkholed or expired: nobody's weapon now; null where in use
         ("addresses", _STRINGS),
         ("name_servers", _STRINGS),
         ("registrar", pa.string()),

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mithra.graph.snapshot import Relation, Snapshot
+from mithra.graph.verdicts import standing
 
 __all__ = ["Listings", "Shared", "company_of", "listings", "own_edges", "shared"]
 
@@ -61,14 +62,17 @@ class Shared:
 
 
 def listings(snapshot: Snapshot, at: int) -> Listings:
-    """Who was listed at `at` (epoch seconds)."""
+    """Who was listed at `at` (epoch seconds), by the labels that stood then."""
     size = len(snapshot)
     labels = snapshot.labels
     known_at = np.asarray(labels["known_at"], dtype=np.int64)
     domain = np.asarray(labels["domain"], dtype=np.int64)
-    verdict, in_time = labels["verdict"].combine_chunks(), known_at <= at
-    bad = np.flatnonzero(_true(pc.equal(verdict, "nefarious")) & in_time)
-    good = np.flatnonzero(_true(pc.equal(verdict, "benign")) & in_time)
+    in_time = np.flatnonzero(known_at <= at)
+    stands = np.zeros(len(labels), dtype=bool)
+    stands[in_time] = standing(labels.take(pa.array(in_time)))
+    verdict = labels["verdict"].combine_chunks()
+    bad = np.flatnonzero(_true(pc.equal(verdict, "nefarious")) & stands)
+    good = np.flatnonzero(_true(pc.equal(verdict, "benign")) & stands)
     label, benign_label = _first_by(domain, known_at, bad, size), _first_by(domain, known_at, good, size)
     since = np.full(size, NEVER)
     since[label >= 0] = known_at[label[label >= 0]]

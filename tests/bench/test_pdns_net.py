@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.bench.pdns_graph import PdnsGraph, load
-from mithra.bench.pdns_net import bench_pdns_net, contestants, held_out_case
+from mithra.bench.pdns_net import _one_suffix, bench_pdns_net, contestants, held_out_case
 from mithra.errors import FormatError, InputError, UsageError
 from mithra.learn.contest import Case, Predict
 
@@ -232,3 +232,8 @@ def test_trees_reach_what_public_methods_reach() -> None:
     """Public methods reach .871; what lies far above it sees more than a name that arrives alone."""
     records = bench_pdns_net(REAL, regimes=["arrival"], models=["trees-neighbours"], seeds=range(100, 110))
     assert 0.865 < np.mean([r["ap"] for r in records]) < 0.885
+
+
+def test_without_tld_every_name_has_one_suffix() -> None:
+    names = pa.array(["a.example.co.uk", "b.github.io", "example.com", "com"])
+    assert _one_suffix(names).to_pylist() == ["a.example.test", "b.test", "example.test", "com.test"]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def scores(tmp_path: Path) -> Callable[..., Path]:
         metadata = {
             "model_digest": "m1",
             "snapshot_digest": "s1",
-            "as_of": "2026-07-01T00:00:00+00:00",
+            "as_of": datetime.now(UTC).isoformat(),
             "simulated": simulated,
             "thresholds": json.dumps({"0.01": 0.5, "0.001": 0.8}),
         }
@@ -100,6 +101,7 @@ def _row(name: str, score: float, verdict: str) -> dict[str, Any]:
         "reasons": [f"registrar [red]{HOSTILE}"],
         "shared_suffix": False,
         "label_benign": False,
+        "state": None,
         "addresses": [],
         "name_servers": [],
         "asn": [],

@@ -196,3 +196,32 @@ def test_decisions_come_through_a_pipe_in_any_format(mithra, scores):
         made = mithra("decide", scores(), "--format", format).stdout
         result = mithra("publish", "-", "--format", "plain", "--out", "-", stdin=made)
         assert [line for line in result.stdout.splitlines() if line[0] != "#"] == ["bad.example"]
+
+
+def test_a_workspace_keeps_runs_allows_and_lists(mithra, scores, tmp_path):
+    lake, zone = tmp_path / "lake", tmp_path / "mithra.rpz"
+    (tmp_path / "names.txt").write_text("evil.example\n")
+    listing = ("--verdict", "nefarious", "--known-at", "2026-01-01")
+    assert mithra("ingest", lake, tmp_path / "names.txt", *listing).exit_code == 0
+    assert mithra("publish", lake, "--format", "rpz", "--out", zone).exit_code == 1
+    assert mithra("decide", scores(), "--workspace", lake, "--author", "ana", "--out", "-").exit_code == 0
+    assert mithra("publish", lake, "--format", "rpz", "--out", zone).exit_code == 0
+    first = zone.read_bytes()
+    assert b"bad.example" in first
+    assert mithra("allow", lake, "bad.example").exit_code == 2
+    assert mithra("allow", lake, "bad.example", "--reason", "ours \x1b[31m").exit_code == 0
+    listed = mithra("allow", lake)
+    assert "bad.example" in listed.stdout
+    assert "\x1b" not in listed.stdout
+    assert mithra("publish", lake, "--format", "rpz", "--out", zone, "--allow-empty").exit_code == 0
+    assert b"bad.example CNAME rpz-passthru." in zone.read_bytes()
+    assert mithra("restore", lake, zone).exit_code == 0
+    assert zone.read_bytes() == first
+    assert mithra("allow", lake, "bad.example", "--revoke", "--reason", "was not").exit_code == 0
+    assert "bad.example" not in mithra("allow", lake).stdout
+
+
+def test_decide_as_of_a_past_moment(mithra, scores):
+    result = mithra("decide", scores(), "--now", "2020-01-01", "--format", "jsonl")
+    row = json.loads(result.stdout.splitlines()[0])
+    assert (row["expires"], row["decided_at"]) == ("2020-01-15T00:00:00+00:00", "2020-01-01T00:00:00+00:00")

@@ -171,3 +171,18 @@ def test_audit_of_a_list_that_is_not_there(mithra, small_lake):
     result = mithra("audit", small_lake, "nobody's")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "domains-dated" in result.stderr
+
+
+def test_label_keeps_the_answer_with_its_author(mithra, tmp_path):
+    lake = tmp_path / "lake"
+    (tmp_path / "names.txt").write_text("evil.example\n")
+    assert mithra("label", lake, "evil.example", "benign", "--because", "ours").exit_code == 3
+    mithra("ingest", lake, tmp_path / "names.txt", "--verdict", "nefarious", "--known-at", "2026-01-01")
+    assert mithra("label", lake, "evil.example").exit_code == 2
+    assert mithra("label", lake, "evil.example", "fine", "--because", "ours").exit_code == 2
+    told = mithra("label", lake, "evil.example", "benign", "--because", "ours\x1b[31m", "--author", "ana")
+    assert told.exit_code == 0
+    listed = mithra("label", lake).stdout
+    assert "evil.example" in listed
+    assert "\x1b" not in listed
+    assert "analyst:ana" in mithra("status", lake).stdout

@@ -38,6 +38,7 @@ def row(name: str = "evil.example", score: float | None = 0.9, **changes: Any) -
         "popular_rank": None,
         "warning_list": None,
         "label_benign": False,
+        "state": None,
         "addresses": [],
         "name_servers": [],
         "registrar": None,

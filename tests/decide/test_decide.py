@@ -236,18 +236,22 @@ def test_what_is_blocked_already_does_not_count_as_added() -> None:
 def test_blocks_of_names_not_scored_again_stay_until_they_expire() -> None:
     first = decide(scores(row("old.example"), row("fine.example", 0.85), *filler(20)), now=NOW)
     later = NOW + timedelta(days=13)
+    old = Policy(max_age_days=30)
     again = decide(
-        scores(row("new.example"), row("fine.example", 0.1), *filler(20)), now=later, previous=first
+        scores(row("new.example"), row("fine.example", 0.1), *filler(20)), old, now=later, previous=first
     )
     assert found(again) == {"new.example": ("block", None), "old.example": ("block", None)}
     assert again.blocks["expires"].to_pylist() == [later + timedelta(days=14), NOW + timedelta(days=14)]
-    after = decide(scores(row("new.example"), *filler(20)), now=NOW + timedelta(days=14), previous=first)
+    after = decide(scores(row("new.example"), *filler(20)), old, now=NOW + timedelta(days=14), previous=first)
     assert set(found(after)) == {"new.example"}
-    allowed = Policy(allow={"old.example": "we were wrong"})
+    allowed = Policy(max_age_days=30, allow={"old.example": "we were wrong"})
     lifted = decide(scores(row("new.example"), *filler(20)), allowed, now=later, previous=first)
     assert set(found(lifted)) == {"new.example", "fine.example"}
     monitor = decide(
-        scores(row("new.example"), *filler(20)), Policy(mode="monitor"), now=later, previous=first
+        scores(row("new.example"), *filler(20)),
+        Policy(mode="monitor", max_age_days=30),
+        now=later,
+        previous=first,
     )
     assert len(monitor.blocks) == 0
 
@@ -356,3 +360,36 @@ def test_scores_in_all_their_forms(tmp_path: Path) -> None:
         decide(tmp_path / "none.parquet", now=NOW)
     with pytest.raises(UsageError, match="time zone"):
         decide(table, now=datetime(2026, 7, 1))
+
+
+def test_a_block_that_falls_a_little_stays_and_is_not_renewed() -> None:
+    first = decide(scores(row(), row("gone.example"), *filler(20)), now=NOW)
+    later = NOW + timedelta(days=1)
+    fallen = scores(
+        row(score=0.7), row("gone.example", 0.4, verdict="benign"), row("new.example", 0.7), *filler(20)
+    )
+    again = decide(fallen, now=later, previous=first)
+    assert found(again) == {"evil.example": ("block", None), "new.example": ("watch", None)}
+    assert again.blocks["expires"].to_pylist() == [NOW + timedelta(days=14)]
+    guarded = decide(scores(row(score=0.7, popular_days=20), *filler(20)), now=later, previous=first)
+    assert found(guarded)["evil.example"] == ("watch", "popular")
+    ended = decide(fallen, Policy(max_age_days=30), now=NOW + timedelta(days=14), previous=first)
+    assert found(ended)["evil.example"] == ("watch", None)
+
+
+@pytest.mark.parametrize("state", ["parked", "sinkholed", "expired"])
+def test_what_is_nobodys_weapon_now_is_typed_and_not_blocked(state: str) -> None:
+    assert (one(row(state=state))["action"], one(row(state=state))["guard"]) == ("watch", state)
+
+
+def test_stale_scores_decide_nothing() -> None:
+    week = NOW + timedelta(days=7)
+    assert len(decide(scores(row(), *filler(20)), now=week - timedelta(hours=12)).blocks) == 1
+    with pytest.raises(RefusedError, match="stale"):
+        decide(scores(row(), *filler(20)), now=week)
+    world = METADATA | {"simulated": "true"}
+    assert len(decide(scores(row(), *filler(20), metadata=world), now=week).blocks) == 1
+    first = decide(scores(row(), *filler(20)), now=NOW)
+    before = METADATA | {"as_of": "2026-07-01T01:59:00+02:00"}
+    with pytest.raises(RefusedError, match="older than the decisions in force"):
+        decide(scores(row(), *filler(20), metadata=before), now=NOW, previous=first)

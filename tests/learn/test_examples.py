@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import InputError
-from mithra.graph.snapshot import Snapshot
+from mithra.graph.snapshot import LABELS, Snapshot
 from mithra.learn.examples import domain_labels, training_examples
 from mithra.learn.settings import TrainSettings
 
@@ -27,7 +27,8 @@ def world(
     size = len(days_old)
     names = pa.array([f"d{i}.test" for i in range(size)])
     seen = np.array([END.timestamp() - DAY * days for days in days_old], dtype=np.int64)
-    labels = pa.table({"domain": pa.array(listed, pa.int32()), "verdict": ["nefarious"] * len(listed)})
+    told = {"verdict": "nefarious", "source": "feed", "known_at": 0}
+    labels = pa.Table.from_pylist([{"domain": domain, **told} for domain in listed], schema=LABELS)
     on_list = pa.array([(popular or {}).get(i, 0) for i in range(size)], pa.int32())
     groups = np.array(group if group is not None else range(size), dtype=np.int32)
     return Snapshot(END, names, groups, names, seen, {}, pa.table({"popular_days": on_list}), labels)

@@ -12,7 +12,7 @@ import pytest
 import mithra as mt
 from mithra.errors import InputError, IntegrityError, LeakError, UsageError
 from mithra.graph.company import Examples
-from mithra.graph.snapshot import Snapshot
+from mithra.graph.snapshot import LABELS, Snapshot, completed
 from mithra.learn.model import Model
 from mithra.metrics import average_precision
 from tests.learn.conftest import shared_hosting
@@ -24,7 +24,8 @@ def labelled(names: int = 600) -> tuple[Snapshot, np.ndarray]:
     snapshot, y = shared_hosting(names)
     verdict = pa.array(np.where(y == 1, "nefarious", "benign").tolist())
     return replace(
-        snapshot, labels=pa.table({"domain": pa.array(range(names), pa.int32()), "verdict": verdict})
+        snapshot,
+        labels=completed({"domain": pa.array(range(names), pa.int32()), "verdict": verdict}, LABELS, names),
     ), y
 
 
