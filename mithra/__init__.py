@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mithra.errors import MithraError
     from mithra.explain.answers import Answer, answers, label
     from mithra.explain.audit import Audit, audit
+    from mithra.explain.campaign_result import Campaign, Campaigns
+    from mithra.explain.campaigns import campaigns
     from mithra.explain.report import report
     from mithra.graph.snapshot import Snapshot
     from mithra.graph.take import snapshot
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Audit",
+    "Campaign",
+    "Campaigns",
     "Decisions",
     "Explanation",
     "IngestReport",
@@ -67,6 +71,7 @@ __all__ = [
     "answers",
     "audit",
     "calibrate",
+    "campaigns",
     "compact",
     "decide",
     "evaluate",
@@ -86,6 +91,8 @@ __all__ = [
 _HOMES = {
     "Answer": "mithra.explain.answers",
     "Audit": "mithra.explain.audit",
+    "Campaign": "mithra.explain.campaign_result",
+    "Campaigns": "mithra.explain.campaign_result",
     "Decisions": "mithra.decide.decisions",
     "Explanation": "mithra.score.explain",
     "IngestReport": "mithra.observe.ingest",
@@ -106,6 +113,7 @@ _HOMES = {
     "answers": "mithra.explain.answers",
     "audit": "mithra.explain.audit",
     "calibrate": "mithra.learn.recalibrate",
+    "campaigns": "mithra.explain.campaigns",
     "compact": "mithra.observe.compact",
     "decide": "mithra.decide.decide",
     "evaluate": "mithra.learn.evaluate",

@@ -71,6 +71,14 @@ class Canonical:
     def __len__(self) -> int:
         return len(self.names)
 
+    def take(self, at: pa.Array) -> Canonical:
+        """Those at these places; a null place holds nothing."""
+        names, wildcard = self.names.take(at), self.wildcard.take(at)
+        if not at.null_count and self.reason.null_count == len(self):
+            return Canonical(names, wildcard, pa.nulls(len(at), pa.string()))
+        reason = pc.if_else(pc.is_null(at), "empty", self.reason.take(at))
+        return Canonical(names, pc.fill_null(wildcard, False), reason)
+
 
 def canonicalize(names: Any) -> Canonical:
     """Canonical form of every name.
@@ -87,11 +95,7 @@ def canonicalize(names: Any) -> Canonical:
     """
     column = _as_strings(names)
     if isinstance(column, pa.DictionaryArray):
-        words, at = canonicalize(column.dictionary), column.indices
-        if not at.null_count and words.reason.null_count == len(words):
-            return Canonical(words.names.take(at), words.wildcard.take(at), pa.nulls(len(at), pa.string()))
-        reason = pc.if_else(pc.is_null(at), "empty", words.reason.take(at))
-        return Canonical(words.names.take(at), pc.fill_null(words.wildcard.take(at), False), reason)
+        return canonicalize(column.dictionary).take(column.indices)
     parts = [_canonical_chunk(column.slice(start, CHUNK_ROWS)) for start in range(0, len(column), CHUNK_ROWS)]
     if len(parts) == 1:
         return parts[0]

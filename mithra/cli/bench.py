@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -246,3 +247,37 @@ def _counted(record: dict[str, Any]) -> str:
         for key, value in told.items()
         if key not in {"name", "passed"}
     )
+
+
+@app.command(epilog=example("mithra bench campaigns --seeds 401,402,403 --json campaigns.json"))
+def campaigns(
+    ctx: typer.Context,
+    seeds: Annotated[str, typer.Option(metavar="S,…", help="Seeds of the simulated worlds.")] = "401,402,403",
+    domains: Annotated[
+        str, typer.Option(metavar="N", help="Registered domains and tenants of a world.")
+    ] = "20000",
+    json_file: JsonFile = None,
+) -> None:
+    """Adjusted mutual information of campaigns with the true ones of simulated worlds, beside the connected
+    components and the Louvain communities of the raw graph. A world takes some minutes."""
+    import mithra as mt
+    from mithra.bench.campaigns import DAYS, START, bench_campaigns
+
+    chosen = [whole_number(seed, "--seeds") for seed in seeds.split(",")]
+    count, progress = whole_number(domains, "--domains"), messages(ctx).progress
+
+    def world(folder: Path, seed: int) -> None:
+        mt.simulate(folder, domains=count, days=DAYS, seed=seed, start=START.date(), progress=progress)
+
+    records = bench_campaigns(chosen, world, progress=progress)
+    if json_file != STDOUT:
+        measures = ["ami", "ami_found", "ami_owners", "ami_with_lone"]
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for record in records:
+            groups.setdefault((record["input"], record["method"]), []).append(record)
+        rows = [
+            [*key, len(mine), _mean("found_share", mine), *(_mean(each, mine) for each in measures)]
+            for key, mine in groups.items()
+        ]
+        print_table(["input", "method", "seeds", "found_share", *measures], rows)
+    write_json(records, json_file)

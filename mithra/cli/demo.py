@@ -1,7 +1,8 @@
 """`mithra demo`: the whole way on a simulated world, offline: feeds, graph, model, ranking, list, report.
 
-Everything is made in one folder, the same for the same seed. The world's hidden truth is used twice, both
-times after the fact: for one row of the report card, and to tell how many of the blocked names deserved it.
+Everything is made in one folder, the same for the same seed. The world's hidden truth teaches owner kinds, as
+far as known when training, and is otherwise used after the fact alone: for some rows of the report card, and
+to tell how many of the blocked names deserved it.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _model(
     trained, watched = _day(world, plan.train_day), _day(world, plan.train_day + plan.watch_days)
     with _step(talk, f"train as of {trained:%Y-%m-%d}"):
         settings = mt.TrainSettings(seed=plan.seed, members=1, epochs=60, waiting_days=7)
-        model = mt.train(workspace, trained, settings=settings, progress=talk.progress)
+        model = mt.train(workspace, trained, settings=settings, owners=world.truth(), progress=talk.progress)
     with _step(talk, f"judge names that arrive until {watched:%Y-%m-%d}"):
         card = mt.evaluate(
             model, workspace, start=trained, end=watched, truth=world.truth(), progress=talk.progress

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mithra.cli import audit, bench, demo, formats, lists, models, ranking, records, worlds
+from mithra.cli import audit, bench, campaigns, demo, formats, lists, models, ranking, records, worlds
 from mithra.cli.messages import Messages
 from mithra.errors import MithraError
 
@@ -100,7 +100,7 @@ def shared(
     _log_to_stderr(logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING)
 
 
-for _family in (demo, worlds, records, formats, models, ranking, audit, lists):
+for _family in (demo, worlds, records, formats, models, ranking, campaigns, audit, lists):
     _family.add_to(app)
 app.add_typer(bench.app, name="bench")
 

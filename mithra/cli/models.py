@@ -52,17 +52,25 @@ def train(
     seed: Annotated[
         int | None, typer.Option(metavar="S", help="Same seed, same model; overrides the file's.")
     ] = None,
+    owners: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Owner kinds: Parquet with name and owner (attacker, compromised, tenant)."
+        ),
+    ] = None,
 ) -> None:
     """Train on what was known at a moment, each example as on the day that it arrived."""
     from dataclasses import replace
 
     import mithra as mt
+    from mithra.learn.owner import MIN_GROUPS
 
     talk = messages(ctx)
     chosen = mt.TrainSettings() if settings is None else load_settings(mt.TrainSettings, settings)
     chosen = chosen if seed is None else replace(chosen, seed=seed)
     at = moment_or_last(as_of, workspace, "--as-of")
-    trained = mt.train(workspace, at, settings=chosen, progress=talk.progress)
+    told = None if owners is None else _table(owners, "the owner kinds")
+    trained = mt.train(workspace, at, settings=chosen, owners=told, progress=talk.progress)
     folder = trained.save(model)
     print_table(
         ["model", "as of", "digest", "base rate", *(f"threshold {rate}" for rate in trained.thresholds)],
@@ -76,6 +84,16 @@ def train(
             ]
         ],
     )
+    if trained.owner is not None:
+        groups = trained.owner.about["etld_plus_one"]
+        talk.say(
+            f"owner kinds learnt from eTLD+1: {', '.join(f'{n:,} {kind}' for kind, n in groups.items())}"
+        )
+    elif told is not None:
+        talk.say(
+            f"owner kinds are not learnt: that takes {MIN_GROUPS} eTLD+1 in the records that were the "
+            f"attacker's by then, and {MIN_GROUPS} that were compromised"
+        )
     if trained.simulated:
         talk.say("simulated: this model has seen simulated data only, and lists made with it carry that mark")
 
@@ -96,7 +114,9 @@ def evaluate(
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Parquet with name and verdict, such as a world's truth."),
+        typer.Option(
+            metavar="FILE", help="Parquet with name and verdict (and owner), such as a world's truth."
+        ),
     ] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -115,7 +135,7 @@ def evaluate(
         start=start,
         end=moment_or_last(end, workspace, "--to"),
         retrain_days=retrain_every,
-        truth=None if truth is None else _truth(truth),
+        truth=None if truth is None else _table(truth, "the truth"),
         progress=messages(ctx).progress,
     )
     if to_terminal:
@@ -147,11 +167,11 @@ def calibrate(
     print_table(["", "value"], [[name, value] for name, value in made.card["calibrated"].items()])
 
 
-def _truth(file: Path) -> pa.Table:
+def _table(file: Path, what: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"cannot read the truth: {error}", file=file, hint="Expected Parquet") from error
+        raise InputError(f"cannot read {what}: {error}", file=file, hint="Expected Parquet") from error

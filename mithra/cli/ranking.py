@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SCORE_COLUMNS", "add_to", "score_rows"]
 
 TOP = 50  # rows of a table when all names of the workspace are ranked
-SCORE_COLUMNS = ["rank", "name", "score", "verdict", "reasons"]
+SCORE_COLUMNS = ["rank", "name", "score", "verdict", "owner_kind", "reasons"]
 MAX_REASONS = 3  # in a row of a table
 
 

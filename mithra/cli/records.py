@@ -152,6 +152,10 @@ def status(ctx: typer.Context, workspace: WorkspaceFolder, json_file: JsonFile =
             f"{found.ingests:,} ingests, the last of {_day(found.ingested_at)} UTC, and {found.bytes:,} bytes"
             f" in {found.path}"
         )
+        if found.kept_since:
+            messages(ctx).say(
+                f"old records removed; snapshots as of {_day(found.kept_since)} UTC or before are refused"
+            )
     write_json(asdict(found), json_file)
 
 

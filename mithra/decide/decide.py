@@ -27,6 +27,7 @@ from mithra.decide.limits import (
     refuse_stale,
     threshold_for,
 )
+from mithra.decide.owners import block_days, only_host, owner_note
 from mithra.decide.policy import Policy
 from mithra.decide.scored import Scored, read_scores
 from mithra.errors import RefusedError, UsageError
@@ -202,8 +203,9 @@ class _Run:
         level, why = self._level(row) if action == "block" else ("host", None)
         if action == "allow" and row["name"] in self.allowed:
             level = "subtree"
-        ends = self.now + timedelta(days=self.policy.expire_days) if action == "block" else None
-        reasons = [*(row["reasons"] or []), *notes, *([why] if why else [])]
+        ends = self.now + timedelta(days=block_days(row, self.policy)) if action == "block" else None
+        told = [owner_note(row), why] if action == "block" else []
+        reasons = [*(row["reasons"] or []), *notes, *(note for note in told if note)]
         return row | {"action": action, "level": level, "reasons": reasons, "expires": ends, "guard": guard}
 
     def _level(self, row: dict[str, Any]) -> tuple[str, str | None]:
@@ -217,7 +219,8 @@ class _Run:
             return "host", "only this host: a name below it is allowed"
         if name in self.mixed:
             return "host", "only this host: a name below it is benign or under the threshold"
-        return "subtree", None
+        why = only_host(row, self.policy)
+        return ("host", why) if why else ("subtree", None)
 
     def kept(self, before: pa.Table) -> list[dict[str, Any]]:
         """Blocks in force of names that were not scored again, past the guards that need no score."""

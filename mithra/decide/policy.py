@@ -62,9 +62,11 @@ class Policy:
     allowlist: Path | None = None  # file of the same, a line each: name, white space, # reason
     card: Path | None = None  # report card (JSON of `evaluate`) that was looked at after a drift alarm
     subtree: bool = True  # registered domains of one owner are blocked with all below them
+    owner_probability: float = 0.7  # score times that of the attacker as owner: for all below a domain
 
     max_age_days: float = 7.0  # records behind scores that are older by then decide nothing
     expire_days: float = 14.0  # a block ends by itself unless a later run renews it
+    compromised_expire_days: float = 3.0  # the same where a site was broken into, which is soon cleaned
     max_share: float = 0.05  # blocks that a run may add, as a share of the names it scored
     max_sigma: float = 3.0  # blocks that a run may add: standard deviations over what recorded runs added
     small_list: int = 20  # so many may always be added: a share of a short list is nothing
@@ -160,7 +162,7 @@ def _check_types(policy: Policy) -> None:
 
 
 def _check_ranges(policy: Policy) -> None:
-    shares = ("canary_share", "max_fpr", "watch_fpr", "max_share", "refuse_share")
+    shares = ("canary_share", "max_fpr", "watch_fpr", "max_share", "refuse_share", "owner_probability")
     for name in shares:
         if not 0 < getattr(policy, name) <= 1:
             raise UsageError(f"{name} is a share, over 0 and at most 1", value=getattr(policy, name))
@@ -172,8 +174,11 @@ def _check_ranges(policy: Policy) -> None:
         )
     if not 1 <= policy.max_growth < float("inf"):
         raise UsageError("max_growth is a multiple, at least 1", value=policy.max_growth)
-    if not 0 < policy.expire_days <= 3650:
-        raise UsageError("expire_days is over 0 and at most 3650: every block ends", value=policy.expire_days)
+    for name in ("expire_days", "compromised_expire_days"):
+        if not 0 < getattr(policy, name) <= 3650:
+            raise UsageError(
+                f"{name} is over 0 and at most 3650: every block ends", value=getattr(policy, name)
+            )
     if (policy.max_false_blocks_a_day is None) != (policy.names_a_day is None):
         raise UsageError("max_false_blocks_a_day and names_a_day go together")
     for name in _POSITIVE:

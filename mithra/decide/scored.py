@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mithra.errors import InputError, RefusedError, UsageError
+from mithra.learn.owner_told import KINDS
 
 __all__ = ["Scored", "read_scores"]
 
@@ -37,6 +38,8 @@ COLUMNS = {
     "warning_list": pa.string(),
     "label_benign": pa.bool_(),
     "state": pa.string(),
+    "owner_kind": pa.string(),
+    "owner_probability": pa.float64(),
     "addresses": _STRINGS,
     "name_servers": _STRINGS,
     "registrar": pa.string(),
@@ -107,6 +110,10 @@ def _check_values(table: pa.Table) -> None:
         raise InputError(
             "unknown verdict", value=table["verdict"].filter(unknown)[0], hint=f"Known: {VERDICTS}"
         )
+    kind = pc.drop_null(table["owner_kind"])
+    strange = kind.filter(pc.invert(pc.is_in(kind, value_set=pa.array(KINDS))))
+    if len(strange):
+        raise InputError("unknown owner kind", value=strange[0], hint=f"Known: {KINDS}")
     if table["name"].null_count:
         raise InputError("a row of the scores has no name", value=f"{table['name'].null_count} rows")
 

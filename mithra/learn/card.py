@@ -52,6 +52,7 @@ class ReportCard:
     daily: Sequence[Mapping[str, Any]] = ()  # precision and recall of the k worst arrivals of every day
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # metrics with parts missing
     drift: Mapping[str, Any] | None = None  # of these arrivals, from what arrived before training
+    owners: Mapping[str, Any] | None = None  # owner kinds told, against the truth
     curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

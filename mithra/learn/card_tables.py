@@ -11,6 +11,7 @@ from typing import Any
 
 from mithra.learn.card import CardTable, ReportCard
 from mithra.learn.drift import ALARM
+from mithra.learn.owner_told import KINDS
 
 __all__ = ["card_tables", "closing", "heading", "text_of"]
 
@@ -75,6 +76,8 @@ def card_tables(card: ReportCard) -> Iterator[CardTable]:
             for row in card.campaigns
         ]
         yield CardTable("Nefarious arrivals caught, by what was known of their campaign", heads, rows)
+    if card.owners is not None:
+        yield _owners(card.owners)
     for title, column, found in (
         ("False positives by age of registration", "age", card.false_positives),
         ("False positives by hosting", "hosting", card.hosting),
@@ -83,6 +86,22 @@ def card_tables(card: ReportCard) -> Iterator[CardTable]:
             heads = (column, "benign", "at the 1 % line", "at the 0.1 % line")
             rows = [[row[column], f"{row['benign']:,}", *map(_rate, row["at"].values())] for row in found]
             yield CardTable(title, heads, rows)
+
+
+def _owners(owners: Mapping[str, Any]) -> CardTable:
+    heads = ("owner kind in truth", "names", *(f"told {kind}" for kind in KINDS), "precision", "recall")
+    rows = [
+        [
+            row["kind"],
+            f"{row['names']:,}",
+            *(f"{row['told'][kind]:,}" for kind in KINDS),
+            _share(row["precision"]),
+            _share(row["recall"]),
+        ]
+        for row in owners["kinds"]
+    ]
+    means = "; ".join(f"{name} {value:.3f}" for name, value in owners["macro_f1"].items())
+    return CardTable(f"Owner kinds of names that turned nefarious then; macro F1: {means}", heads, rows)
 
 
 def text_of(card: ReportCard) -> str:

@@ -30,6 +30,7 @@ from mithra.learn.contest import Case
 from mithra.learn.drift import MIN_NAMES
 from mithra.learn.examples import BENIGN, NEFARIOUS, UNLABELLED, domain_labels
 from mithra.learn.model import DEFAULT_BUDGET, Model
+from mithra.learn.owner_card import owner_kinds
 from mithra.learn.parts import missing_parts
 from mithra.learn.replay import Truth
 from mithra.learn.split import group_split
@@ -62,7 +63,8 @@ def evaluate(
     Args:
         baselines: names of the baselines to fit and show beside the model.
         truth: columns `name` and `verdict`, such as the hidden truth of a simulation, and `campaign` where
-            unseen campaigns are to be told from known ones; shown in rows of their own.
+            unseen campaigns are to be told from known ones, and `owner` where owner kinds are to be
+            judged; shown in rows of their own.
         retrain_days: beside the model left alone, train again every so many days on what was known then.
 
     Raises:
@@ -128,6 +130,7 @@ def evaluate(
             name: _metrics(found.y[known], less[known]) for name, less in missing_parts(model, found).items()
         },
         drift=None if drift is None else drift.to_dict(),
+        owners=None if truth is None else owner_kinds(model, found.graph, truth, first, last),
         curves=_curves(found.y[known], score[known]),
     )
 

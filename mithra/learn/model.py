@@ -31,6 +31,7 @@ from mithra.learn.calibrate import Platt
 from mithra.learn.drift import RECENT_DAYS, REFERENCE_DAYS, Drift, Reference, last_arrivals
 from mithra.learn.ensemble import Ensemble, Member
 from mithra.learn.inputs import Inputs, Store, example_inputs, name_inputs, store_of
+from mithra.learn.owner import OwnerModel, Owners
 from mithra.learn.settings import TrainSettings
 from mithra.nn.network import DomainNetwork, NetworkShape
 from mithra.nn.tensors import Scaler
@@ -40,6 +41,7 @@ __all__ = ["FORMAT", "Model", "Prediction", "load"]
 FORMAT = 3
 MANIFEST = "model.json"
 REFERENCE = "reference.json"
+OWNER = "owner.json"
 CHUNK_EXAMPLES = 50_000
 SCALER_PARTS = ("mean", "deviation", "may_miss")
 DEFAULT_BUDGET = "0.001"
@@ -69,6 +71,7 @@ class Model:
     about: Mapping[str, Any] = field(default_factory=dict)  # window, counts, versions, digests
     card: Mapping[str, Any] = field(default_factory=dict)  # the report card on held-out groups
     reference: Reference | None = None  # what arrived before training; None where too few did
+    owner: OwnerModel | None = None  # tells owner kinds; None where nobody told any to learn from
 
     def predict(
         self,
@@ -102,6 +105,10 @@ class Model:
         """Scores of canonical names by their spelling alone, [names]."""
         inputs = name_inputs(names, self.ensemble.static_names, self.ensemble.dynamic_names)
         return self._prediction(self.ensemble.logits(inputs, _nobody(inputs)))
+
+    def owners(self, snapshot: Snapshot, examples: Examples) -> Owners | None:
+        """Owner kinds of examples, supposing that they are nefarious; None where the model knows none."""
+        return None if self.owner is None else self.owner.owners(snapshot, examples)
 
     def drift(self, snapshot: Snapshot, examples: Examples | None = None) -> Drift | None:
         """How far examples, by default the snapshot's last arrivals, are from what arrived before training.
@@ -204,6 +211,8 @@ class Model:
             files[f"trees-{i}.txt"] = member.trees.model_to_string().encode()
         if self.reference is not None:
             files[REFERENCE] = self.reference.to_bytes()
+        if self.owner is not None:
+            files[OWNER] = self.owner.to_bytes()
         return files
 
 
@@ -247,6 +256,7 @@ def load(path: str | Path) -> Model:
         about=manifest["about"],
         card=manifest["card"],
         reference=Reference.from_bytes(contents[REFERENCE]) if REFERENCE in contents else None,
+        owner=OwnerModel.from_bytes(contents[OWNER]) if OWNER in contents else None,
     )
 
 

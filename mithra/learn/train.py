@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mithra.errors import InputError, UsageError
@@ -24,6 +25,8 @@ from mithra.learn.ensemble import Ensemble, Labelled
 from mithra.learn.examples import LabelledExamples, training_examples
 from mithra.learn.inputs import example_inputs, store_of
 from mithra.learn.model import Model
+from mithra.learn.owner import OwnerModel
+from mithra.learn.owner_told import told_by_labels, told_by_table
 from mithra.learn.settings import TrainSettings
 from mithra.learn.split import group_folds
 from mithra.metrics import binary_metrics
@@ -42,6 +45,7 @@ def train(
     as_of: datetime | str | None = None,
     *,
     settings: TrainSettings | None = None,
+    owners: pa.Table | None = None,
     progress: bool = False,
 ) -> Model:
     """Train on what was known at `as_of`.
@@ -50,10 +54,12 @@ def train(
         source: a workspace (or its path), or a snapshot. In an undated snapshot groups take turns at
             arriving.
         as_of: the moment; a snapshot brings its own.
+        owners: owner kinds to learn from, as `mithra.learn.owner_told.told_by_table` takes them; by default
+            what categories of labels tell. Of too few, none are learnt, and the model tells none.
 
     Raises:
         UsageError: a workspace without `as_of`, or a snapshot with one.
-        InputError: too few labelled names.
+        InputError: too few labelled names, or `owners` that cannot be read.
     """
     settings = settings or TrainSettings()
     if isinstance(source, Snapshot):
@@ -65,7 +71,9 @@ def train(
             raise UsageError("training on a workspace needs as_of", hint="For example as_of='2026-06-01'")
         graph = take_snapshot(source, as_of, progress=progress)
     chosen = training_examples(graph, settings)
+    told = told_by_labels(graph) if owners is None else told_by_table(graph, owners)
     model = fit_model(graph, chosen, settings, progress=progress).with_reference(graph)
+    model = replace(model, owner=OwnerModel.fit(graph, told, settings))
     if isinstance(source, Snapshot):
         return model
     return replace(model, simulated=_is_simulated(source))

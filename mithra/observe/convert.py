@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from mithra.observe.dates import parse_date
 
 __all__ = [
+    "repeated",
     "to_addresses",
     "to_flags",
     "to_moments",
@@ -30,6 +31,11 @@ _REAL = r"^\s*-?[0-9]{1,300}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?\s*$"
 _SEPARATOR = re.compile(r"[\s,;|]+")
 _MAPPED = bytes(10) + b"\xff\xff"
 _TRUE, _FALSE = {"true", "t", "yes", "1"}, {"false", "f", "no", "0"}
+
+
+def repeated(value: str, rows: int) -> pa.DictionaryArray:
+    """The same text in every row."""
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), pa.array([value]))
 
 
 def to_strings(column: pa.Array) -> pa.Array:

@@ -17,11 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mithra.observe.convert import repeated
 from mithra.schema import table_schema
 
 __all__ = ["DataFile", "DataWriter", "sync"]
 
-ROW_GROUP_ROWS = 1 << 18  # rows buffered in memory before they go to disk
+ROW_GROUP_ROWS = 1 << 17  # rows buffered in memory before they go to disk
 WRITE_BATCH_ROWS = 1 << 16
 _REPEATING = {
     *("rrtype", "source", "ingest_id", "verdict", "category", "list_id", "registrar", "issuer", "client"),
@@ -87,7 +88,7 @@ class DataWriter:
         columns = []
         for field in self._written:
             if field.name == "ingest_id":
-                columns.append(_constant(self._id, batch.num_rows))
+                columns.append(repeated(self._id, batch.num_rows))
             elif field.name in batch.schema.names:
                 columns.append(_cast(batch.column(field.name), field.type))
             else:
@@ -154,12 +155,11 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
     if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type).dictionary_encode().cast(kind)
+        words = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(
+            words.indices.cast(kind.index_type), words.dictionary.cast(kind.value_type)
+        )
     return column.cast(kind)
-
-
-def _constant(value: str, rows: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value]))
 
 
 def sync(path: Path) -> None:

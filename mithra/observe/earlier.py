@@ -1,8 +1,9 @@
 """Earlier ingests that a new one takes the place of, so that nothing is doubled.
 
 A file that has grown begins with all that was read of it before: the ingest of the whole file replaces the
-one of its beginning. A file that is read again because of its rejects replaces its earlier ingest, unless
-that would lose records. What is replaced stays in the tables and is shown no more.
+one of its beginning. The beginning of a file that has been read, and is still there, adds nothing. A file
+that is read again because of its rejects replaces its earlier ingest, unless that would lose records. What is
+replaced stays in the tables and is shown no more.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = ["DIGEST_CHARS", "Beginnings", "digests", "lost_rows", "replace_by", "
 
 DIGEST_CHARS = 32  # of SHA-256 in hex: 128 bits
 CHUNK_BYTES = 1 << 20
+COMPARED_BYTES = 1 << 12
 _OWN = {"rejects", "ingests", "replaced"}  # tables about an ingest, not about the world
 
 
@@ -33,17 +35,35 @@ class Beginnings:
 
     def __init__(self, workspace: Workspace) -> None:
         self._known: dict[tuple[str, str | None], dict[int, set[str]]] = defaultdict(dict)
-        for row in workspace.ingests().select(["ingest_id", "bytes", "source"]).to_pylist():
-            self.add(row["ingest_id"], row["bytes"], row["source"])
+        self._paths: dict[str, str] = {}
+        for row in workspace.ingests().select(["ingest_id", "bytes", "source", "file"]).to_pylist():
+            self.add(row["ingest_id"], row["bytes"], row["source"], row["file"])
 
-    def add(self, ingest_id: str, size: int, source: str | None) -> None:
+    def add(self, ingest_id: str, size: int, source: str | None, path: str) -> None:
         """One more ingest."""
         sizes = self._known[ingest_id[DIGEST_CHARS:], source]
         sizes.setdefault(size, set()).add(ingest_id[:DIGEST_CHARS])
+        self._paths[ingest_id] = path
 
     def sizes(self, tail: str, source: str, below: int) -> list[int]:
         """Sizes of the files that a larger one might continue."""
         return sorted(size for size in self._known.get((tail, source), {}) if size < below)
+
+    def whole(self, path: Path, tail: str, source: str, size: int) -> str | None:
+        """The path of a larger file that was read, is as it was then, and begins with all of this one."""
+        with path.open("rb") as file:
+            head = file.read(COMPARED_BYTES)
+            file.seek(max(0, size - COMPARED_BYTES))
+            end = file.read(COMPARED_BYTES)
+        for larger, found in self._known.get((tail, source), {}).items():
+            for digest in found if larger > size else ():
+                other = Path(self._paths[digest + tail])
+                if not _begins(other, larger, head, end, size):
+                    continue
+                now, beginnings = digests(other, [size])
+                if now == digest and beginnings[size] == digests(path)[0]:
+                    return str(other)
+        return None
 
     def stated_otherwise(self, ingest_id: str, reader: str) -> bool:
         """Whether the same bytes have been read by the same reader with other statements about them."""
@@ -59,6 +79,20 @@ class Beginnings:
         """Ids of the ingests that read just these beginnings, given as digests by size."""
         known = self._known.get((tail, source), {})
         return [digest + tail for size, digest in beginnings.items() if digest in known.get(size, ())]
+
+
+def _begins(path: Path, size: int, head: bytes, end: bytes, end_at: int) -> bool:
+    """Whether a file has this size and, as far as a look at two places tells, begins so."""
+    try:
+        if path.stat().st_size != size:
+            return False
+        with path.open("rb") as file:
+            if file.read(len(head)) != head:
+                return False
+            file.seek(end_at - len(end))
+            return file.read(len(end)) == end
+    except OSError:
+        return False
 
 
 def digests(path: Path, sizes: Iterable[int] = ()) -> tuple[str, dict[int, str]]:

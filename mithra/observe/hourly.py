@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mithra.names import canonicalize
+from mithra.names import Canonical, canonicalize
 from mithra.observe.certs import NOTHING, certificates
+from mithra.observe.convert import repeated
 from mithra.observe.records import (
     client_hash,
     date_reason,
@@ -27,6 +28,7 @@ from mithra.observe.records import (
     masked,
     resolutions,
     seconds_to_time,
+    where,
 )
 from mithra.observe.source import Options, Rows, Source
 
@@ -35,6 +37,7 @@ __all__ = ["EXCERPT_BYTES", "Facts", "tabulate", "tell", "without_persons"]
 SECONDS_PER_HOUR = 3600
 EXCERPT_BYTES = 1000
 MOST_CODES = 1 << 62
+MOST_APART = 1 << 32
 NO_NUMBER = -(1 << 63)
 
 log = logging.getLogger(__name__)
@@ -54,12 +57,19 @@ class Facts:
         record: the record that each fact comes from, as its place in the batch.
         seconds: when it was seen, int64 epoch seconds.
         columns: as the source spells them.
+        examined: of the dictionary of column name, where several facts share it.
     """
 
     table: str
     record: NDArray[np.int64]
     seconds: pa.Array
     columns: dict[str, pa.Array]
+    examined: Canonical | None = None
+
+    def names(self, at: pa.Array) -> Canonical:
+        """Column name in these rows, examined."""
+        names = self.columns["name"].take(at)
+        return canonicalize(names) if self.examined is None else self.examined.take(names.indices)
 
 
 def tabulate(
@@ -76,9 +86,10 @@ def tabulate(
         if not len(fact.record):
             continue
         table, reason, group = _TABLES[fact.table](fact, options)
-        said = pa.repeat(pa.scalar(options.source or source), table.num_rows).dictionary_encode()
-        rows.append(Rows(fact.table, table.append_column("source", said).filter(pc.is_null(reason))))
-        if reason.null_count < len(reason):
+        table = table.append_column("source", repeated(options.source or source, table.num_rows))
+        fine = reason.null_count == len(reason)
+        rows.append(Rows(fact.table, table if fine else table.filter(pc.is_null(reason))))
+        if not fine:
             words = np.array(reason.to_pylist(), dtype=object)
             left_out["certificates without a host"] += int((words == NOTHING)[group].sum())
             refused = np.array([bool(word) for word in words])
@@ -103,19 +114,19 @@ def without_persons(line: bytes) -> str:
 def _queries(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDArray[np.int64]]:
     name, client, hour = fact.columns["name"], _words(fact.columns["client"]), _hours(fact.seconds)
     group, first = _groups([name, client, hour])
-    names, hours, clients = canonicalize(name.take(first)), hour.take(first), client.take(first)
+    names, hours, clients = fact.names(first), hour.take(first), client.take(first)
     key = options.client_key()
     hashed = pa.array([client_hash(address, key) for address in clients.dictionary.to_pylist()], pa.string())
     table = pa.table(
         {
             "name": names.names,
-            "client": hashed.take(clients.indices),
+            "client": pa.DictionaryArray.from_arrays(clients.indices, hashed),
             "hour": seconds_to_time(hours, options.now_seconds),
             "count": pa.array(np.bincount(group)),
         }
     )
-    nobody = pc.if_else(pc.is_null(table["client"].combine_chunks()), "no_client", None)
-    reason = first_reason([names.reason, date_reason(hours, options.now_seconds), nobody.cast(pa.string())])
+    nobody = where(pc.is_null(clients.indices), "no_client")
+    reason = first_reason([names.reason, date_reason(hours, options.now_seconds), nobody])
     return table, reason, group
 
 
@@ -123,8 +134,9 @@ def _resolutions(fact: Facts, options: Options) -> tuple[pa.Table, pa.Array, NDA
     keys = [fact.columns[key] for key in ("name", "rrtype", "rdata")]
     group, first = _groups([*keys, _hours(fact.seconds)])
     earliest, latest = _least(fact.seconds, group), _greatest(fact.seconds, group)
-    name, rrtype, rdata = (key.take(first) for key in keys)
-    table, reason = resolutions(name, rrtype, _plain(rdata), earliest, latest, now=options.now_seconds)
+    rrtype, rdata = keys[1].take(first), _plain(keys[2].take(first))
+    now = options.now_seconds
+    table, reason = resolutions(fact.names(first), rrtype, rdata, earliest, latest, now=now)
     table = table.append_column("count", pa.array(np.bincount(group)))
     table = table.append_column("captured_at", table["last_seen"])
     return table.append_column("ttl", _greatest(fact.columns["ttl"], group)), reason, group
@@ -157,7 +169,8 @@ def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:
     codes: NDArray[np.int64] = np.zeros(len(columns[0]), dtype=np.int64)
     most = 1  # above every code
     for column in columns:
-        words = _codes(column)
+        words = _near(column) if pa.types.is_integer(column.type) else None
+        words = _codes(column) if words is None else words
         kinds = int(words.max(initial=0)) + 1
         if most * kinds > MOST_CODES:
             codes = _codes(pa.array(codes))
@@ -168,6 +181,15 @@ def _groups(columns: list[pa.Array]) -> tuple[NDArray[np.int64], pa.Array]:
     first = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return codes, pa.array(first)
+
+
+def _near(column: pa.Array) -> NDArray[np.int64] | None:
+    """Numbers that lie near each other, counted from the least; None where they do not."""
+    bounds = pc.min_max(column).as_py()
+    if column.null_count or bounds["min"] is None or bounds["max"] - bounds["min"] > MOST_APART:
+        return None
+    numbers: NDArray[np.int64] = column.to_numpy() - bounds["min"]
+    return numbers
 
 
 def _codes(column: pa.Array) -> NDArray[np.int64]:

@@ -174,6 +174,11 @@ class _Run:
         file = self._opened(item, self._options, self._format)
         if self._skips(file.ingest_id, item.name, file.reader):
             return
+        tail = file.ingest_id[DIGEST_CHARS:]
+        if whole := self._beginnings.whole(item.path, tail, file.source, file.size):
+            log.warning("%s: cut short? %s, which has been read, begins with all of it", item.name, whole)
+            self.reports.append(FileReport(item.name, file.reader, {}, 0, skipped=True))
+            return
         if self._beginnings.stated_otherwise(file.ingest_id, file.reader):
             log.warning("%s: read before with other statements about it, whose rows stay too", item.name)
         self._write(file)
@@ -298,7 +303,7 @@ class _Run:
             if before is not None:
                 self._checked(file, before, files, sink)
         self.staging.add(file.ingest_id, files)
-        self._beginnings.add(file.ingest_id, file.size, file.source)
+        self._beginnings.add(file.ingest_id, file.size, file.source, file.name)
         self.reports.append(
             FileReport(file.name, file.reader, rows, rejected, skipped=False, error=file.error)
         )

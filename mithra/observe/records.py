@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import re
 import socket
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mithra.names import canonicalize
+from mithra.names import Canonical, canonicalize
 
 __all__ = [
     "HASH",
@@ -24,6 +25,7 @@ __all__ = [
     "masked",
     "resolutions",
     "seconds_to_time",
+    "where",
 ]
 
 # Names of one label that are digests of files: MD5 to SHA-512 in hex.
@@ -32,6 +34,7 @@ HASH = (
 )
 HASH_CHARS = 32  # of a client's keyed hash in hex: 128 bits
 MAX_RDATA_CHARS = 4096
+CLIENTS_REMEMBERED = 1 << 16
 MICROSECONDS = 1_000_000
 
 _NAME_TYPES = {"NS", "CNAME", "DNAME", "PTR"}
@@ -48,19 +51,26 @@ _RRTYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 
 
 def resolutions(
-    name: pa.Array, rrtype: pa.Array, rdata: pa.Array, first: pa.Array, last: pa.Array, *, now: int
+    name: pa.Array | Canonical,
+    rrtype: pa.Array,
+    rdata: pa.Array,
+    first: pa.Array,
+    last: pa.Array,
+    *,
+    now: int,
 ) -> tuple[pa.Table, pa.Array]:
     """Canonical name, rrtype, rdata, first_seen and last_seen of some RRs, and why rows are refused.
 
     Args:
-        name, rrtype, rdata: strings as the source spells them, one rdata a row.
+        name: strings as the source spells them, or what has been made of them.
+        rrtype, rdata: strings as the source spells them, one rdata a row.
         first, last: int64 epoch seconds.
         now: epoch seconds; later dates are refused.
 
     Returns:
         Columns of table resolutions for all rows, and the reason of each, null where it is kept.
     """
-    names = canonicalize(name)
+    names = name if isinstance(name, Canonical) else canonicalize(name)
     types = rrtype.dictionary_encode() if not pa.types.is_dictionary(rrtype.type) else rrtype
     kinds, kind_reason = _rrtypes(types.dictionary)
     codes = types.indices.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -68,17 +78,17 @@ def resolutions(
     missing = pc.is_null(rrtype)
     reasons = [
         names.reason,
-        _where(missing, "no_rrtype"),
+        where(missing, "no_rrtype"),
         kind_reason.take(types.indices),
         value_reason,
         date_reason(first, now),
         date_reason(last, now),
-        _where(pc.less(last, first), "last_seen_before_first_seen"),
+        where(pc.less(last, first), "last_seen_before_first_seen"),
     ]
     table = pa.table(
         {
             "name": names.names,
-            "rrtype": pa.DictionaryArray.from_arrays(types.indices, pa.array(kinds, pa.string())),
+            "rrtype": pa.DictionaryArray.from_arrays(types.indices, pa.array([kind or "" for kind in kinds])),
             "rdata": values,
             "first_seen": seconds_to_time(first, now),
             "last_seen": seconds_to_time(last, now),
@@ -119,6 +129,7 @@ def canonical_addresses(values: pa.Array, family: socket.AddressFamily) -> pa.Ar
     return done.take(words.indices)
 
 
+@functools.lru_cache(CLIENTS_REMEMBERED)
 def client_hash(client: str, key: bytes) -> str:
     """The client's keyed hash, 32 hex digits."""
     return hmac.digest(key, client.lower().encode(), "sha256").hex()[:HASH_CHARS]
@@ -161,12 +172,12 @@ def _rdata(values: pa.Array, codes: NDArray[Any], kinds: list[str | None]) -> tu
     changed, reasons = _Changes(), _Changes()
     for code, kind in enumerate(kinds):
         here = codes == code
-        if kind == "A":
+        if kind == "A" and here.any():
             here &= ~_as_numpy(pc.match_substring_regex(values, _IPV4))
         at = np.flatnonzero(here)
         if not len(at):
             continue
-        part = values.take(pa.array(at))
+        part = values if len(at) == len(values) else values.take(pa.array(at))
         kept, reason = _of_type(kind)(part)
         changed.add(at, kept, ~_as_numpy(pc.equal(kept, part)))
         if reason.null_count < len(reason):
@@ -227,11 +238,11 @@ def _ipv6(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     plain = pc.and_not(shaped, pc.match_substring_regex(values, _IPV6_ZEROS))
     if pc.all(plain, skip_nulls=False).as_py():
         return values, pa.nulls(len(values), pa.string())
-    kept = pc.if_else(plain, values, canonical_addresses(_where(pc.invert(plain), values), socket.AF_INET6))
+    kept = pc.if_else(plain, values, canonical_addresses(where(pc.invert(plain), values), socket.AF_INET6))
     return kept, _where_null(kept, "bad_ipv6")
 
 
-def _where(condition: pa.Array, value: Any) -> pa.Array:
+def where(condition: pa.Array, value: Any) -> pa.Array:
     """The value (or values) where the condition holds, null elsewhere."""
     if not isinstance(value, pa.Array) and not pc.any(condition).as_py():
         return pa.nulls(len(condition), pa.string())
@@ -262,4 +273,4 @@ def _text(values: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def _where_null(values: pa.Array, reason: str) -> pa.Array:
-    return _where(pc.is_null(values), reason)
+    return where(pc.is_null(values), reason)

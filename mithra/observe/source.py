@@ -50,6 +50,8 @@ _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, p
 _ZIP, _SEVEN_ZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"7z\xbc\xaf"  # a zip archive, or an empty one
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # zipfile unpacks others without bound
 MAX_NAMED_MEMBERS = 3
+_OF_A_DESKTOP = re.compile(r"(?i)(?:^|[/\\])(?:__MACOSX[/\\].*|\.[^/\\]*|Thumbs\.db|desktop\.ini)$")
+_TAR = b"ustar", 257  # at this place
 
 
 @dataclass(frozen=True)
@@ -191,9 +193,19 @@ class Source:
 
     @cached_property
     def sample(self) -> bytes:
-        """The first 64 KiB, unpacked."""
+        """The first 64 KiB, unpacked.
+
+        Raises:
+            FormatError: what comes out is packed again, or a tar archive.
+        """
         with self.open() as stream:
-            return stream.read(SAMPLE_BYTES)
+            sample = stream.read(SAMPLE_BYTES)
+        if sample.startswith(*_TAR):
+            raise FormatError("a tar archive", file=self.path, hint=_UNPACK)
+        again = [packing for packing, magic in _MAGIC.items() if magic.match(sample) and packing != "utf-16"]
+        if sample.startswith((*_ZIP, _SEVEN_ZIP)) or (self.packing and again):
+            raise FormatError("packed twice", file=self.path, hint=_UNPACK)
+        return sample
 
     @cached_property
     def tail(self) -> bytes:
@@ -280,7 +292,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _member(file: BinaryIO, path: Path) -> Any:
-    """The one file that a zip archive holds, with `readinto`.
+    """The one file that a zip archive holds besides those of a desktop, with `readinto`.
 
     Raises:
         FormatError: it holds none or several, is cut short, or packed in a way that is not read.
@@ -290,7 +302,7 @@ def _member(file: BinaryIO, path: Path) -> Any:
         found = [
             each
             for each in archive.infolist()
-            if not each.is_dir() and not each.filename.startswith("__MACOSX/")
+            if not each.is_dir() and not _OF_A_DESKTOP.search(each.filename)
         ]
         if len(found) == 1 and found[0].compress_type in _ZIP_METHODS:
             return archive.open(found[0])

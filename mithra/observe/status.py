@@ -57,6 +57,7 @@ class Status:
     ingests: int
     ingested_at: datetime | None  # the last ingest, UTC
     bytes: int  # of all files in its folder: also what no table shows, until `compact` removes it
+    kept_since: datetime | None  # before it records were removed, and no snapshot is taken; UTC
 
 
 def status_of_table(con: duckdb.DuckDBPyConnection, table: str, size: int) -> TableStatus:

@@ -193,6 +193,7 @@ class Workspace:
             ingests=ingests,
             ingested_at=ingested_at,
             bytes=_size(self.path.rglob("*")),
+            kept_since=self.kept_since(),
         )
 
     def rejects(self, reason: str | None = None, limit: int | None = None) -> tuple[pa.Table, int]:

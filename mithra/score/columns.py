@@ -36,6 +36,8 @@ def own_columns(judged: Judged, names: pa.Array, reasons: pa.Array) -> dict[str,
     return {
         "score": column,
         "verdict": pa.array(judged.verdict, pa.string()),
+        "owner_kind": pa.array(judged.owner_kind, pa.string()),
+        "owner_probability": pa.array(judged.owner_probability, mask=np.isnan(judged.owner_probability)),
         "rank": pa.array(rank, mask=~finite),
         "evidence_kinds": lists(kind_row, pa.array(SPEAKING_KINDS).take(pa.array(kind)), len(names)),
         "reasons": reasons,

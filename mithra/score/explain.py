@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mithra.graph.snapshot import Snapshot
+from mithra.learn.owner_told import KIND_WORDS
 from mithra.names import canonical, display
 from mithra.score.evidence import Weighed
 from mithra.score.facts import AGAINST, FOR, KINDS, MISSING, Subject
@@ -63,6 +64,13 @@ class Explanation:
     against: tuple[Evidence, ...]
     missing: tuple[Evidence, ...]
     shared: tuple[SharedEntity, ...]
+    owner_kind: str | None = None  # attacker, compromised or tenant; None unless nefarious and told
+    owner_probability: float | None = None  # of that kind, if the name is nefarious
+
+    @property
+    def owner(self) -> str | None:
+        """Whose the name is, in words."""
+        return None if self.owner_kind is None else KIND_WORDS[self.owner_kind]
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON; `for_` is called `for`."""
@@ -79,6 +87,8 @@ class Explanation:
         yield f"{display(self.name)}: {self.verdict}, score {self.score:.4f}{at}{mark}"
         kinds = ", ".join(self.kinds) or "none"
         yield f"  nefarious from {self.threshold:.4f} on; kinds of evidence for it: {kinds}"
+        if self.owner is not None:
+            yield f"  if so: {self.owner}, probability {self.owner_probability:.2f}"
         sides = (("For", self.for_), ("Against", self.against), ("Missing", self.missing))
         for title, told in sides:
             if told:
@@ -125,6 +135,8 @@ def explain(model: Ranker, snapshot: Snapshot, name: str) -> Explanation:
         against=_side(told, judged.subject, AGAINST),
         missing=_side(told, judged.subject, MISSING),
         shared=_shared(judged.subject),
+        owner_kind=judged.owner_kind[0],
+        owner_probability=None if judged.owner_kind[0] is None else float(judged.owner_probability[0]),
     )
 
 

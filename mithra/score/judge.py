@@ -45,6 +45,8 @@ class Judged:
     verdict: NDArray[np.object_]
     known: NDArray[np.int64]  # positions of the names that the snapshot holds
     subject: Subject  # those, in the same order
+    owner_kind: NDArray[np.object_]  # of nefarious names, where the model tells it; else None
+    owner_probability: NDArray[np.float64]  # of that kind, else NaN
 
 
 def judge(
@@ -80,7 +82,20 @@ def judge(
     verdict[(ids < 0) | ~np.isfinite(found)] = "unknown"
     everything = Examples(subject.ids, np.full(len(known), subject.at, dtype=np.int64))
     verdict[known[covered(snapshot, everything).sum(axis=1) < needed(snapshot)]] = "unknown"
-    return Judged(found, closer, counted, speaks, verdict, known, subject)
+    kind, sure = _owners(model, snapshot, ids, verdict == "nefarious", subject.at)
+    return Judged(found, closer, counted, speaks, verdict, known, subject, kind, sure)
+
+
+def _owners(
+    model: Ranker, snapshot: Snapshot, ids: NDArray[np.int64], asked: NDArray[np.bool_], at: int
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    """Owner kind and its probability, both [names]."""
+    kind, sure = np.full(len(ids), None, dtype=object), np.full(len(ids), np.nan)
+    for rows in _chunks(np.flatnonzero(asked)):
+        told = model.owners(snapshot, Examples(ids[rows], np.full(len(rows), at, dtype=np.int64)))
+        if told is not None:
+            kind[rows], sure[rows] = told.names(), told.probability
+    return kind, sure
 
 
 def subject_of(snapshot: Snapshot, ids: NDArray[np.int64]) -> Subject:

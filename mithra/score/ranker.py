@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mithra.graph.company import Examples
 from mithra.graph.snapshot import Snapshot
 from mithra.learn.drift import Drift
+from mithra.learn.owner import Owners
 
 __all__ = ["Predicted", "Ranker"]
 
@@ -63,6 +64,10 @@ class Ranker(Protocol):
 
     def predict_names(self, names: pa.Array) -> Predicted:
         """Scores of names of which nothing but the spelling is known."""
+        ...
+
+    def owners(self, snapshot: Snapshot, examples: Examples) -> Owners | None:
+        """Owner kinds of domains, supposing that they are nefarious; None where the model knows none."""
         ...
 
     def drift(self, snapshot: Snapshot) -> Drift | None:

@@ -35,6 +35,8 @@ SCHEMA = pa.schema(
         ("name", pa.string()),  # canonical; where refused, what was given with everything odd escaped
         ("score", pa.float64()),  # calibrated probability of being nefarious; null where refused
         ("verdict", pa.string()),  # nefarious, benign, or unknown (evidence too thin)
+        ("owner_kind", pa.string()),  # attacker, compromised or tenant; null unless nefarious and told
+        ("owner_probability", pa.float64()),  # of that kind, if the name is nefarious
         ("rank", pa.int64()),  # 1 is the worst of the names asked for; null where refused
         ("evidence_kinds", _STRINGS),  # kinds that speak for nefarious
         ("reasons", _STRINGS),  # in words, the most important first

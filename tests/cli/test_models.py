@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 QUICK = "members = 1\nepochs = 3\nwidth = 8\nthreads = 1\n"
 
 
@@ -18,6 +21,42 @@ def test_train_writes_a_model_with_the_settings_given(mithra, small_lake, tmp_pa
     assert (manifest["settings"]["seed"], manifest["settings"]["members"]) == (7, 1)
     assert manifest["as_of"] == "2026-05-20T00:00:00+00:00"
     assert manifest["digest"][:16] in result.stdout
+
+
+def test_train_learns_owner_kinds_from_a_table_or_says_why_not(mithra, small_lake, small_world, tmp_path):
+    (tmp_path / "settings.toml").write_text(QUICK)
+    options = [
+        "--as-of",
+        "2026-05-25",
+        "--model",
+        tmp_path / "model",
+        "--settings",
+        tmp_path / "settings.toml",
+    ]
+    truth = small_world / "truth" / "truth.parquet"
+    result = mithra("train", small_lake, *options, "--owners", truth)
+    assert result.exit_code == 0, result.stderr
+    assert "owner kinds learnt from eTLD+1:" in result.stderr
+    files = json.loads((tmp_path / "model" / "model.json").read_text())["files"]
+    assert "owner.json" in files
+    card = mithra(
+        "evaluate", tmp_path / "model", small_lake, "--truth", truth, "--json", tmp_path / "card.json"
+    )
+    assert card.exit_code == 0, card.stderr
+    owners = json.loads((tmp_path / "card.json").read_text())["owners"]
+    assert [row["kind"] for row in owners["kinds"]] == ["attacker", "compromised", "tenant"]
+    assert owners["macro_f1"]["mithra"] > owners["macro_f1"]["suffix list alone"]
+    few = pq.read_table(truth)
+    few = few.filter(pc.not_equal(few["owner"], "compromised"))
+    pq.write_table(few, tmp_path / "few.parquet")
+    result = mithra("train", small_lake, *options, "--owners", tmp_path / "few.parquet")
+    assert result.exit_code == 0
+    assert "owner kinds are not learnt" in result.stderr
+    assert not (tmp_path / "model" / "owner.json").exists()
+    (tmp_path / "bad.parquet").write_text("no parquet")
+    result = mithra("train", small_lake, *options, "--owners", tmp_path / "bad.parquet")
+    assert result.exit_code == 3
+    assert "bad.parquet: cannot read the owner kinds" in result.stderr
 
 
 def test_training_errors_are_told(mithra, small_lake, tmp_path):

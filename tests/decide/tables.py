@@ -39,6 +39,8 @@ def row(name: str = "evil.example", score: float | None = 0.9, **changes: Any) -
         "warning_list": None,
         "label_benign": False,
         "state": None,
+        "owner_kind": None,
+        "owner_probability": None,
         "addresses": [],
         "name_servers": [],
         "registrar": None,

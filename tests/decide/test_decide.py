@@ -163,6 +163,55 @@ def test_a_subtree_falls_only_where_one_owner_holds_all_of_it(
     assert [(d["name"], d["action"], d["level"]) for d in decisions] == [(names[0]["name"], "block", level)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "sure", "level", "days", "reason"),
+    [
+        (None, None, "subtree", 14, "score 0.9000 is at or over 0.8000"),
+        ("attacker", 0.78, "subtree", 14, "owner: the attacker's own, probability 0.78"),  # times .9
+        ("attacker", 0.77, "host", 14, "only this host: too uncertain that all of it is the attacker's"),
+        ("attacker", None, "host", 14, "only this host: too uncertain that all of it is the attacker's"),
+        ("compromised", 0.99, "host", 3, "only this host: its owner is not the attacker"),
+        ("tenant", 1.0, "host", 14, "only this host: its owner is not the attacker"),
+    ],
+)
+def test_level_and_expiry_follow_the_owner(
+    kind: str | None, sure: float | None, level: str, days: int, reason: str
+) -> None:
+    decision = one(row(owner_kind=kind, owner_probability=sure))
+    assert (decision["action"], decision["level"]) == ("block", level)
+    assert decision["expires"] == NOW + timedelta(days=days)
+    assert decision["reasons"][-1].startswith(reason)
+
+
+def test_a_block_is_renewed_for_as_long_as_its_owner_kind_allows() -> None:
+    policy = Policy(compromised_expire_days=2)
+    names = [row("evil.example", owner_kind="attacker", owner_probability=1.0)]
+    names += [row("www.shop.example", owner_kind="compromised", owner_probability=1.0)]
+    first = decide(scores(*names, *filler(20)), policy, now=NOW)
+    later = NOW + timedelta(days=1)
+    again = decide(scores(*names, *filler(20)), policy, now=later, previous=first)
+    ends = {d["name"]: d["expires"] for d in again.table.to_pylist()}
+    assert ends == {
+        "evil.example": later + timedelta(days=14),
+        "www.shop.example": later + timedelta(days=2),
+    }
+    short = decide(scores(*names, *filler(20)), Policy(expire_days=1), now=NOW)
+    assert set(short.table["expires"].to_pylist()) == {later}  # never longer than any other block
+
+
+def test_a_name_told_to_be_another_s_loses_its_subtree() -> None:
+    mine = row("evil.example", owner_kind="attacker", owner_probability=1.0)
+    first = decide(scores(mine, *filler(20)), now=NOW)
+    theirs = row("evil.example", owner_kind="compromised", owner_probability=0.8)
+    again = decide(scores(theirs, *filler(20)), now=NOW, previous=first).table.to_pylist()
+    assert [(d["level"], d["expires"]) for d in again] == [("host", NOW + timedelta(days=3))]
+
+
+def test_an_owner_kind_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown owner kind"):
+        decide(scores(row(owner_kind="landlord"), *filler(20)), now=NOW)
+
+
 def test_monitor_blocks_nothing() -> None:
     decision = one(row(score=1.0), Policy(mode="monitor"))
     assert (decision["action"], decision["guard"]) == ("watch", "monitor")

@@ -56,6 +56,8 @@ def test_a_list_of_allowed_names_will_do() -> None:
         ("max_growth = 0.5", "max_growth is a multiple"),
         ("max_growth = inf", "max_growth is a multiple"),
         ("expire_days = 0", "expire_days is over 0 and at most 3650"),
+        ("compromised_expire_days = 0", "compromised_expire_days is over 0 and at most 3650"),
+        ("owner_probability = 0.0", "owner_probability is a share"),
         ("popular_rank = -1", "popular_rank is to be 0 or more"),
         ("names_a_day = 5", "go together"),
         ('allow = "example.com"', "allow is a list of names"),

@@ -69,6 +69,12 @@ def test_an_explanation_says_what_its_text_says():
     assert "simulated data only" in Reader(report(told(simulated=True))).text
 
 
+def test_whose_the_name_is_stands_on_the_page_where_it_is_told():
+    page = Reader(report(told(owner_kind="tenant", owner_probability=1.0)))
+    assert "If so, it is a tenant of shared hosting (probability 1.00)." in page.text
+    assert "If so" not in Reader(report(told())).text
+
+
 def test_a_name_that_shares_nothing_has_no_picture():
     page = Reader(report(told(shared=(), for_=(), against=(), kinds=())))
     assert "img" not in {tag for tag, _ in page.elements}

@@ -175,7 +175,9 @@ def test_old_records_go_from_tables_that_grow_every_day(lake):
     assert names(other) == ["across", "edge", "new"]
     assert names(other, "queries") == names(other, "sightings", "indicator") == ["c"]
     assert names(other, "labels") == ["a", "b", "c"]
-    assert other.kept_since() == day(21)  # of all tables, the latest; the others' is the 18th
+    assert (
+        other.status().kept_since == other.kept_since() == day(21)
+    )  # of all tables, the latest; the others' is the 18th
     assert other.store("queries").kept_since == day(18)
     assert other.store("labels").kept_since is None
 

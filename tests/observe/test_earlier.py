@@ -51,6 +51,33 @@ def test_a_file_that_was_cut_and_is_completed_later_counts_once(workspace, feed,
     assert workspace.status().ingests == 1
 
 
+@pytest.mark.parametrize("cut", [100, 105, -10, -1])
+def test_a_file_that_was_cut_after_it_was_read_whole_adds_nothing(workspace, feed, tmp_path, cut, caplog):
+    ingest(workspace, feed, format="cof")
+    part = tmp_path / "part" / feed.name
+    part.parent.mkdir()
+    part.write_bytes(feed.read_bytes()[:cut])
+    before = table_digests(workspace)
+    assert ingest(workspace, part, format="cof").skipped == 1
+    assert table_digests(workspace) == before
+    assert f"cut short? {feed}, which has been read" in caplog.text
+    at_once = Workspace(tmp_path / "at once")
+    assert ingest(at_once, feed, part, format="cof").skipped == 1
+    assert table_digests(at_once) == before
+    assert ingest(workspace, part, format="cof", source="another").skipped == 0
+
+
+def test_what_is_no_beginning_is_read(workspace, feed, tmp_path):
+    ingest(workspace, feed)
+    other = tmp_path / "other" / feed.name
+    other.parent.mkdir()
+    other.write_text(COF % "a.example" + BAD + COF % "z.example"[:-1])
+    assert ingest(workspace, other).skipped == 0
+    feed.write_text(COF % "changed.example" + BAD + COF % "b.example")
+    other.write_text(COF % "a.example")
+    assert ingest(workspace, other).skipped == 0  # nobody can tell any more
+
+
 def test_a_file_that_grows_and_grows(workspace, feed):
     for i in range(4):
         feed.write_text(feed.read_text() + COF % f"n{i}.example")

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import tracemalloc
 import zipfile
 from datetime import UTC, datetime
@@ -177,7 +178,18 @@ def zipped(files, method=zipfile.ZIP_DEFLATED):
 def test_the_one_file_of_a_zip_archive_is_read(tmp_path, method):
     path = tmp_path / "x"
     path.write_bytes(
-        zipped({"top/": "", "top/list.csv": b"1,a\n2,b\n", "__MACOSX/top/._list.csv": b"?"}, method)
+        zipped(
+            {
+                "top/": "",
+                ".DS_Store": b"?",
+                "top/list.csv": b"1,a\n2,b\n",
+                "top/.DS_Store": b"?",
+                "__MACOSX/top/._list.csv": b"?",
+                "top/Thumbs.db": b"?",
+                "desktop.ini": b"?",
+            },
+            method,
+        )
     )
     source = Source.at(path)
     assert source.packing == "zip"
@@ -197,6 +209,33 @@ def test_a_zip_archive_of_other_than_one_file_is_refused(tmp_path, files, told):
     path.write_bytes(zipped(files))
     with pytest.raises(FormatError, match=told):
         Source.at(path)
+
+
+HOSTS = b"# Date: 2026-06-01\n" + b"0.0.0.0 a.example\n" * 30
+
+
+@pytest.mark.parametrize(
+    "pack", [lambda data: zipped({"a": data}, zipfile.ZIP_STORED), gzip.compress, bz2.compress]
+)
+@pytest.mark.parametrize("again", [lambda data: zipped({"b": data}, zipfile.ZIP_STORED), gzip.compress])
+def test_what_is_packed_twice_is_refused(tmp_path, pack, again):
+    path = tmp_path / "x"
+    path.write_bytes(again(pack(HOSTS)))
+    with pytest.raises(FormatError, match=r"packed twice.*Unpack it"):
+        _ = Source.at(path).sample
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_archive_is_refused(tmp_path, pack):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        member = tarfile.TarInfo("list.txt")
+        member.size = len(HOSTS)
+        archive.addfile(member, io.BytesIO(HOSTS))
+    path = tmp_path / "x"
+    path.write_bytes(pack(out.getvalue()))
+    with pytest.raises(FormatError, match=r"a tar archive.*Unpack it"):
+        _ = Source.at(path).sample
 
 
 @pytest.mark.parametrize("cut", [30, 0.5, -5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from mithra.graph.csr import relation_from_edges
 from mithra.graph.groups import group_domains
 from mithra.graph.snapshot import FACTS, LABELS, Snapshot
 from mithra.learn.drift import Drift
+from mithra.learn.owner import Owners
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = 86_400
@@ -44,6 +45,7 @@ class Model:
     base_rate: float = 0.01
 
     drifted: Drift | None = None
+    told: Callable[[Snapshot, Examples], Owners] | None = None
 
     def drift(self, snapshot: Snapshot) -> Drift | None:
         return self.drifted
@@ -58,6 +60,9 @@ class Model:
 
     def predict(self, snapshot: Snapshot, examples: Examples) -> Prediction:
         return Prediction(-2.0 + sum(self.contributions(snapshot, examples).values()))
+
+    def owners(self, snapshot: Snapshot, examples: Examples) -> Owners | None:
+        return self.told and self.told(snapshot, examples)
 
     def predict_names(self, names: pa.Array) -> Prediction:
         return Prediction(-2.0 + spelling(names.to_pylist()))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mithra.decide.decide import decide
 from mithra.errors import InputError, RefusedError, UsageError
 from mithra.learn.drift import Drift
+from mithra.learn.owner import Owners
 from mithra.score import judge as judging
 from mithra.score.batch import score
 from mithra.score.scores import Scores
@@ -70,6 +71,23 @@ def test_refused_names_stay_with_the_reason(s):
     assert [row["verdict"] for row in found[1:3]] == ["unknown", "unknown"]
     assert found[1]["reasons"][0].startswith("not a domain name (ip_literal)")
     assert found[2]["reasons"] == ["not a domain name (empty): nothing there (or null)"]
+
+
+def owners_by_name(snapshot, examples):
+    """Tells every name to be its attacker's, those with `login` in them surely."""
+    names = snapshot.names.take(pa.array(examples.domain)).to_pylist()
+    assert set(examples.at.tolist()) == {int(snapshot.as_of.timestamp())}
+    sure = np.array([0.9 if "login" in name else 0.6 for name in names])
+    return Owners(np.zeros(len(names), np.int8), sure)
+
+
+def test_owner_kinds_are_those_of_nefarious_names_alone(s):
+    asked = [*ASKED, "login-paypa1.top", "a.test"]
+    found = {row["name"]: row for row in rows(s, asked, s.Model(told=owners_by_name))}
+    told = {name: (row["owner_kind"], row["owner_probability"]) for name, row in found.items()}
+    assert told.pop("login-paypa1.top") == ("attacker", 0.9)
+    assert set(told.values()) == {(None, None)}  # benign, unknown, refused
+    assert {row["owner_kind"] for row in rows(s)} == {None}  # the model tells none
 
 
 def test_what_is_thinly_known_is_unknown(s):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mithra.errors import InvalidNameError
+from mithra.learn.owner import Owners
 from mithra.score.evidence import by_kind, weighed
 from mithra.score.explain import explain
 from mithra.score.facts import KINDS
@@ -48,6 +49,19 @@ def test_a_name_with_everything_against_it(s):
     ]
     assert found.for_[0].entity == "192.0.2.1"
     assert found.against == ()
+
+
+def test_whose_a_name_is_stands_below_its_verdict(s):
+    def told(snapshot, examples):
+        return Owners(np.full(len(examples), 1, np.int8), np.full(len(examples), 0.876))
+
+    found = explain(s.Model(told=told), s.world(), "login-paypa1.top")
+    assert (found.owner_kind, found.owner_probability) == ("compromised", 0.876)
+    assert found.to_text().splitlines()[2] == "  if so: a site that was broken into, probability 0.88"
+    assert found.to_dict()["owner_kind"] == "compromised"
+    honest = explain(s.Model(told=told), s.world(), "old.test")
+    assert (honest.owner_kind, honest.owner_probability, honest.owner) == (None, None, None)
+    assert "if so" not in honest.to_text()
 
 
 def test_weights_share_what_the_model_counts(s):

@@ -15,11 +15,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mithra.bench.faults.feeds import NOW, ingest_digests, write_feeds
+from mithra.bench.faults.feeds import NOW, RAW_DAYS, ingest_digests, write_feeds
 from mithra.errors import MithraError, RefusedError
 from mithra.observe.compact import compact
 from mithra.observe.digests import table_digests
@@ -80,10 +80,10 @@ def in_child(scratch: str, most: int | None) -> None:
     ingest(Workspace(before), *feeds[:2], now=NOW)
     shutil.copytree(before, lake)
     fail.mithra_fail(0, 0, 0)
-    _more(Workspace(lake), feeds)
+    states = [ingest_digests(Workspace(before))]
+    states += [ingest_digests(Workspace(lake)) for _ in _steps(Workspace(lake), feeds)]
     writes = fail.mithra_calls()
     after = table_digests(Workspace(lake))
-    states = [ingest_digests(Workspace(before)), ingest_digests(Workspace(lake))]
     counts = {"writes": writes, "trials": 0, "torn": 0, "not_told": 0, "differing": 0, "untyped": 0}
     for code, stays in ((errno.ENOSPC, 1), (errno.EIO, 0)):
         for number in _chosen(writes, most):
@@ -103,7 +103,7 @@ def in_child(scratch: str, most: int | None) -> None:
             left = ingest_digests(Workspace(lake))
             counts["trials"] += 1
             counts["torn"] += not _between(states, left)
-            counts["not_told"] += not told and left != states[1]
+            counts["not_told"] += not told and left != states[-1]
             _more(Workspace(lake), feeds)
             counts["differing"] += table_digests(Workspace(lake)) != after
             sys.stdout.write(json.dumps(counts) + "\n")
@@ -111,16 +111,24 @@ def in_child(scratch: str, most: int | None) -> None:
 
 
 def _more(workspace: Workspace, feeds: list[Path]) -> None:
-    """Two calls of ingest, and a compaction between them."""
+    for _ in _steps(workspace, feeds):
+        pass
+
+
+def _steps(workspace: Workspace, feeds: list[Path]) -> Iterator[None]:
+    """Two calls of ingest, a compaction between them, and one that removes old records."""
     ingest(workspace, *feeds[2:5], now=NOW)
     compact(workspace, keep_days=0)
     ingest(workspace, *feeds[5:], now=NOW)
+    yield
+    compact(workspace, keep_days=0, raw_days=RAW_DAYS)
+    yield
 
 
 def _between(states: list[dict[str, dict[str, str]]], left: dict[str, dict[str, str]]) -> bool:
-    """All of what was there before, and of the rest whole ingests only."""
-    before, after = states
-    return before.keys() <= left.keys() and all(after.get(key) == found for key, found in left.items())
+    """All of what was there before, and whole ingests only, with their old records or without them."""
+    known = all(any(state.get(key) == found for state in states) for key, found in left.items())
+    return states[0].keys() <= left.keys() and known
 
 
 def _chosen(writes: int, most: int | None) -> Iterable[int]:

@@ -13,12 +13,13 @@ from mithra.observe.ingest import ingest
 from mithra.observe.workspace import Workspace
 from mithra.schema import TABLES
 
-__all__ = ["NOW", "ingest_digests", "work", "write_feeds"]
+__all__ = ["NOW", "RAW_DAYS", "ingest_digests", "work", "write_feeds"]
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)  # so that also the times of ingest are the same in every run
 FILES_PER_CALL = 2
 COMPACT_AFTER = 5  # calls
 BAD_SHARE = 0.05
+RAW_DAYS = 60  # of the four months that the records of `_cof` take
 START = 1_767_225_600  # 2026-01-01, epoch seconds
 
 
@@ -37,12 +38,15 @@ def write_feeds(folder: Path, *, files: int = 16, records: int = 60, seed: int =
 
 
 def work(workspace: Workspace, feeds: Sequence[Path]) -> Iterator[int]:
-    """Ingest the feeds, a few in each call, and compact at times; yields how many are done after each."""
+    """Ingest the feeds, a few in each call, compact at times, and remove old records in the end; yields how
+    many feeds are done after each step."""
     for call, start in enumerate(range(0, len(feeds), FILES_PER_CALL), 1):
         ingest(workspace, *feeds[start : start + FILES_PER_CALL], now=NOW)
         if call % COMPACT_AFTER == 0:
             compact(workspace, keep_days=0)
         yield min(start + FILES_PER_CALL, len(feeds))
+    compact(workspace, keep_days=0, raw_days=RAW_DAYS)
+    yield len(feeds)
 
 
 def ingest_digests(workspace: Workspace) -> dict[str, dict[str, str]]:

@@ -33,6 +33,12 @@ def sniff_parquet(sample: bytes) -> bool:
 
 def read_parquet(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Records of a Parquet file."""
+    if source.packing:
+        raise FormatError(
+            f"a Parquet file in {source.packing} data",
+            file=source.path,
+            hint="Unpack it: it is small by itself",
+        )
     try:
         file = pq.ParquetFile(source.path)
     except (pa.ArrowException, OSError) as error:

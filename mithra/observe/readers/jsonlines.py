@@ -29,8 +29,7 @@ from mithra.observe.source import MAX_LINE_BYTES, Rejects, Rows, Source
 
 __all__ = ["Column", "Convert", "JsonLines", "OddError", "parsed", "read_columns", "read_json"]
 
-BATCH_ROWS = 1 << 17
-WIDE_BATCH_ROWS = 1 << 16  # of records with many or long fields
+BATCH_ROWS = 1 << 16
 JSON_MEMORY = "1GB"
 JSON_THREADS = 1  # it reads a file in order with one anyway, and leaves the other core to the conversion
 ODD_LINES_PER_BATCH = 1 << 14
@@ -57,8 +56,8 @@ class OddError(Exception):
 class JsonLines:
     """A file's lines as rows of a DuckDB query, then the odd ones among them as lines."""
 
-    def __init__(self, source: Source, query: str, *, batch_rows: int = BATCH_ROWS) -> None:
-        self._source, self._query, self._batch_rows = source, query, batch_rows
+    def __init__(self, source: Source, query: str) -> None:
+        self._source, self._query = source, query
         self._rows = 0
         self._rest_odd = False  # DuckDB gave up at that row: everything after it is odd
         self._odd: list[NDArray[np.int64]] = []  # row numbers, from 0
@@ -83,7 +82,7 @@ class JsonLines:
         con = duckdb.connect(config={"threads": JSON_THREADS, "memory_limit": JSON_MEMORY})
         silence(con)
         try:
-            for batch in ahead(con.sql(self._query).to_arrow_reader(self._batch_rows)):
+            for batch in ahead(con.sql(self._query).to_arrow_reader(BATCH_ROWS)):
                 start, self._rows = self._rows, self._rows + batch.num_rows
                 yield pa.array(np.arange(start, self._rows)), batch
         except duckdb.Error as error:
@@ -187,7 +186,7 @@ def _lines(
     shared: frozenset[str],
 ) -> Iterator[Rows | Rejects]:
     asked = {name: column for name, column in columns.items() if name not in left_out}
-    lines = JsonLines(source, _query(source, asked), batch_rows=WIDE_BATCH_ROWS)
+    lines = JsonLines(source, _query(source, asked))
     for rows, batch in lines.batches():
         empty = _empty([batch[name] for name in asked if name not in shared])
         if pc.any(empty).as_py():

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import codecs
 import gc
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mithra.observe.readers import jsonfile
@@ -18,9 +19,10 @@ from mithra.observe.readers.jsonfile import JsonRecords
 from mithra.observe.readers.jsonwindow import Window, elements, memory_of, told
 from mithra.observe.source import Source
 
-__all__ = ["batches", "objects", "shaped"]
+__all__ = ["batches", "made", "memory_of_texts", "objects", "shaped"]
 
 MAX_SHAPED_BYTES = 1 << 27
+TEXT_BYTES = 100  # of an object that stays text, beside the text itself
 MAX_KEYS = 1 << 16  # of an object that is itself the record
 RECORDS_PER_BATCH = 1 << 13  # many more objects alive, and the collector looks at them again and again
 
@@ -45,16 +47,19 @@ def objects(source: Source) -> Iterator[JsonRecords]:
     yield batch
 
 
-def shaped(source: Source, shape: Any) -> Any:
+def shaped(source: Source, shape: Any, memory: Callable[[bytes], int] = memory_of) -> Any:
     """A document with the keys that a TypedDict declares and no others, made many times faster by msgspec.
 
     None where it is large, of another shape or no clean JSON: `objects` can tell more.
+
+    Args:
+        memory: how much the values of a text take at most.
     """
     import msgspec
 
     with source.open() as stream:
         data = stream.read(MAX_SHAPED_BYTES + 1)
-    if len(data) > MAX_SHAPED_BYTES or memory_of(data) > jsonfile.MAX_MEMORY_BYTES:
+    if len(data) > MAX_SHAPED_BYTES or memory(data) > jsonfile.MAX_MEMORY_BYTES:
         return None
     collecting = gc.isenabled()
     gc.disable()  # it would look again and again through objects of which none is garbage
@@ -72,6 +77,28 @@ def batches(values: list[dict[str, Any]]) -> Iterator[JsonRecords]:
     for start in range(0, len(values), RECORDS_PER_BATCH):
         part = values[start : start + RECORDS_PER_BATCH]
         yield JsonRecords(list(range(start + 1, start + 1 + len(part))), part)
+
+
+def made(texts: list[Any], shape: Any) -> Iterator[JsonRecords]:
+    """Objects of their texts (`msgspec.Raw`), as `objects` gives them but with the declared keys only."""
+    import msgspec
+
+    decoder = msgspec.json.Decoder(shape)
+    for start in range(0, len(texts), RECORDS_PER_BATCH):
+        batch = JsonRecords()
+        for number, text in enumerate(texts[start : start + RECORDS_PER_BATCH], start + 1):
+            try:
+                batch.add(number, decoder.decode(text))
+            except (ValueError, RecursionError):  # no object, or no clean JSON
+                window = Window(io.BytesIO(text))
+                value = window.value()
+                batch.add(number, _with_whole_characters(value) if window.half_pairs else value)
+        yield batch
+
+
+def memory_of_texts(data: bytes) -> int:
+    """Like `memory_of`, where the objects of a list stay text (`msgspec.Raw`)."""
+    return len(data) + TEXT_BYTES * data.count(b"{")
 
 
 def _values(window: Window) -> Iterator[Any]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.errors import FormatError
+from mithra.observe.convert import repeated
 from mithra.observe.readers import jsonfile
 from mithra.observe.readers.jsonlines import JsonLines, OddError, parsed, read_json
 from mithra.observe.records import resolutions
@@ -211,8 +211,7 @@ def _with_source(
     if options.source is None and "origin" in batch.schema.names:
         names = batch["origin"].dictionary_encode()
         return table.append_column("source", names.fill_null(stated) if names.null_count else names)
-    rows = np.zeros(table.num_rows, dtype=np.int32)
-    return table.append_column("source", pa.DictionaryArray.from_arrays(rows, pa.array([stated])))
+    return table.append_column("source", repeated(stated, table.num_rows))
 
 
 def _exact(

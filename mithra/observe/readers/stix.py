@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
+import msgspec
+
 from mithra.observe.dates import Dates
 from mithra.observe.readers import jsonstream
 from mithra.observe.readers.jsonfile import JsonRecords
@@ -79,19 +81,23 @@ class _Object(TypedDict, total=False):
 
 
 class _Bundle(TypedDict):
-    objects: list[_Object]
+    objects: list[msgspec.Raw]  # each as its text
 
 
 def read_stix(source: Source, options: Options) -> Iterator[Rows | Rejects]:
     """Labels of a bundle's indicators. Other kinds of objects say nothing about names and are passed over."""
     file_date = date_of_file(source, options)
-    bundle = jsonstream.shaped(source, _Bundle)
+    bundle = jsonstream.shaped(source, _Bundle, jsonstream.memory_of_texts)
+    texts: list[Any] | None = bundle and bundle["objects"]
 
-    def batches() -> Iterator[JsonRecords]:
-        return jsonstream.objects(source) if bundle is None else jsonstream.batches(bundle["objects"])
+    def batches(some: list[Any] | None) -> Iterator[JsonRecords]:
+        return jsonstream.objects(source) if some is None else jsonstream.made(some, _Object)
 
-    reading = _Reading(_authors(value for batch in batches() for value in batch.values))
-    for batch in batches():
+    identities = texts and [
+        text for text in texts if b'"identity"' in (said := bytes(text)) or b"\\u" in said
+    ]
+    reading = _Reading(_authors(value for batch in batches(identities) for value in batch.values))
+    for batch in batches(texts):
         listed = Listed(urls=True, rejects=batch.rejects)
         for number, value in zip(batch.numbers, batch.values, strict=True):
             if value.get("type") == "indicator":

@@ -1,10 +1,10 @@
-"""The debug log of Windows DNS Server: its PACKET lines.
+"""The debug log of Windows DNS Server (its PACKET lines), and its analytical event log exported as CSV.
 
 A query is a line that was received (`Rcv`) and is no response; what the server asks others (`Snd`) is its own
 business. A batch without any, from a log of answers only, has the answers sent (`Snd`, `R`) counted instead.
 Dates are in the short form of the server's locale: whether 6/5/2013 is in June or in May is decided by a date
 of the same file that can be read in one way only. Where there is none the file is refused, and
-`--format windows-dns-mdy` or `windows-dns-dmy` states it.
+`--format windows-dns-mdy` or `windows-dns-dmy` states it. Of events QUERY_RECEIVED counts, in the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from mithra.observe.readers.loglines import (
     questions,
     rejected,
     sniffer,
+    unlike,
 )
 from mithra.observe.readers.logtimes import parsed
 from mithra.observe.source import CHUNK_BYTES, Options, Reader, Rejects, Rows, Source
@@ -33,7 +34,8 @@ from mithra.observe.source import CHUNK_BYTES, Options, Reader, Rejects, Rows, S
 __all__ = ["READERS"]
 
 _DATE = r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\.?|\d{8})"
-_HEAD = rf"^(?P<day>{_DATE}) +(?P<time>\d{{1,2}}[:.]\d\d[:.]\d\d(?:\W{{1,2}}[AaPp]\W{{0,2}}[Mm]\.?)?)\s+"
+_CLOCK = r"\d{1,2}[:.]\d\d[:.]\d\d(?:\W{1,2}[AaPp]\W{0,2}[Mm]\.?)?"
+_HEAD = rf"^(?P<day>{_DATE}) +(?P<time>{_CLOCK})\s+"
 _LINE = (
     rf"{_HEAD}[0-9A-Fa-f]+ PACKET\s+(?:[0-9A-Fa-f]{{8,16}}\s+)?(?:UDP|TCP)\s+(?P<way>Rcv|Snd)\s+"
     r"(?P<client>[0-9A-Fa-f.:]+(?:%\w+)?)\s+[0-9A-Fa-f]{4}\s+(?P<response>R?)\s*(?P<opcode>[QNU?])\s+"
@@ -41,21 +43,40 @@ _LINE = (
 )
 _OTHER = rf"^(?:[\sA-Za-z]|{_DATE} )"  # the head of the file, details of a packet, events
 _SNIFF = rf"{_HEAD}[0-9A-Fa-f]+ PACKET |^DNS Server log file creation at "
+_RECEIVED = "QUERY_RECEIVED"
 _LABEL = re.compile(r"\((\d{1,2})\)([^()]*)")
-_UNDECIDED = re.compile(rb"(?m)^(?:[A-Za-z ]+ at )?(\d{1,2})([-/.])(\d{1,2})\2\d{4}\b")
+# An event: Event Viewer writes its time before it, PowerShell's Export-Csv before or behind it.
+_TIME = rf"(?P<day>{_DATE}) +(?P<time>{_CLOCK})"
+_EVENT = (
+    r"(?P<kind>QUERY_RECEIVED|RESPONSE_SUCCESS|RESPONSE_FAILURE): TCP=.*?"
+    r"(?:Source|Destination)=(?P<client>[^;]*);.*?QNAME=(?P<name>[^;]*);"
+)
+_TIME_FIRST, _TIME_LAST = rf'(?:^|[",]){_TIME}"?,.*{_EVENT}', rf'{_EVENT}.*[",]{_TIME}(?:[",]|$)'
+_SNIFF_EVENT = r"(?:QUERY_RECEIVED|RESPONSE_SUCCESS): TCP=\d+; InterfaceIP=.*QNAME="
+_OTHER_EVENT = r"^#TYPE |Date and Time|TimeCreated|[A-Z_]{6,}: TCP="
+_UNDECIDED = re.compile(rb"(?m)(?:^(?:[A-Za-z ]+ at )?|[\",])(\d{1,2})([-/.])(\d{1,2})\2\d{4}\b")
 _MERIDIEM = re.compile(r"\W*([AaPp])\W*[Mm]\W*$")
+
+
+_sniff_packets, _sniff_events = sniffer(_SNIFF), sniffer(_SNIFF_EVENT)
 
 
 def read_windows(
     source: Source, options: Options, *, day_first: bool | None = None
 ) -> Iterator[Rows | Rejects]:
-    """Queries of a Windows DNS debug log.
+    """Queries of a Windows DNS log.
 
     Raises:
         FormatError: the order of day and month is in doubt, or some dates say one and others the other.
     """
     if day_first is None:
         day_first = _day_first(source)
+    read = _events if _sniff_events(source.sample) else _packets
+    yield from read(source, options, day_first)
+
+
+def _packets(source: Source, options: Options, day_first: bool) -> Iterator[Rows | Rejects]:
+    """Queries of the debug log."""
     counts = QueryCounts(source, options)
     for lines, rejects in batches(source):
         yield from rejects
@@ -68,6 +89,26 @@ def read_windows(
             parsed(asked["day"], partial(_midnight, day_first=day_first)), parsed(asked["time"], _into_day)
         )
         yield from rejected(asked, counts.add(_named(asked), seconds))
+        yield from counts.rows(MAX_COUNTED)
+    yield from counts.rows()
+
+
+def _events(source: Source, options: Options, day_first: bool) -> Iterator[Rows | Rejects]:
+    """Queries of the analytical event log as CSV, a line an event."""
+    counts = QueryCounts(source, options)
+    for lines, rejects in batches(source):
+        yield from rejects
+        first, last = fields(lines, _TIME_FIRST), fields(lines, _TIME_LAST)
+        early = pc.is_valid(first["kind"])
+        known = pc.or_(early, pc.is_valid(last["kind"]))
+        other = lines.filter(pc.invert(known))
+        yield from rejected(other, unlike(other["text"], _OTHER_EVENT, _RECEIVED))
+        columns = {name: pc.if_else(early, first[name], last[name]) for name in first.schema.names}
+        asked = questions(pa.record_batch(columns).filter(known), _RECEIVED)
+        seconds = pc.add(
+            parsed(asked["day"], partial(_midnight, day_first=day_first)), parsed(asked["time"], _into_day)
+        )
+        yield from rejected(asked, counts.add(asked, seconds))
         yield from counts.rows(MAX_COUNTED)
     yield from counts.rows()
 
@@ -165,16 +206,25 @@ def _reader(name: str, sniff: Callable[[bytes], bool], day_first: bool | None) -
         ("queries",),
         sniff,
         partial(read_windows, day_first=day_first),
-        about=f"The debug log of Windows DNS Server{order[day_first]}",
+        about=f"The debug log of Windows DNS Server, or its analytical events as CSV{order[day_first]}",
         example=("15/6" if day_first else "6/15")
         + "/2026 10:00:32 AM 0E70 PACKET  00000000033397A0 UDP Rcv 192.0.2.7       5b47   Q "
         "[0001   D   NOERROR] A      (3)www(7)example(3)com(0)\n",
-        fields=("date and time", "Rcv or Snd", "client", "Q or R", "name"),
+        fields=(
+            "date and time",
+            "Rcv or Snd",
+            "client",
+            "Q or R",
+            "name",
+            "QUERY_RECEIVED",
+            "Source",
+            "QNAME",
+        ),
     )
 
 
 READERS = [
-    _reader("windows-dns", sniffer(_SNIFF), None),
+    _reader("windows-dns", lambda sample: _sniff_packets(sample) or _sniff_events(sample), None),
     _reader("windows-dns-mdy", lambda _: False, False),
     _reader("windows-dns-dmy", lambda _: False, True),
 ]

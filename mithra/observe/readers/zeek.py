@@ -21,11 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.errors import FormatError
+from mithra.names import canonicalize
 from mithra.observe.convert import to_moments, to_numbers, to_reals
 from mithra.observe.hourly import EXCERPT_BYTES, Facts, tabulate, tell, without_persons
 from mithra.observe.readers import jsonfile
 from mithra.observe.readers.jsonlines import Column, read_columns
 from mithra.observe.readers.zeekdns import offsets, resolved
+from mithra.observe.records import first_reason, where
 from mithra.observe.source import MAX_LINE_BYTES, Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
@@ -334,24 +336,22 @@ def _convert(
     batch = batch.set_column(batch.schema.get_field_index("query"), "query", query)
     netbios = pc.fill_null(pc.equal(batch["port"], NETBIOS_PORT), False)
     left_out["NetBIOS queries"] += pc.sum(pc.and_(netbios, pc.is_valid(batch["query"]))).as_py() or 0
-    asked = np.flatnonzero(pc.and_not(pc.is_valid(query), netbios))
-    facts = [
-        Facts(
-            "queries",
-            asked,
-            seconds.take(pa.array(asked)),
-            {"name": query.take(pa.array(asked)), "client": batch["client"].take(pa.array(asked))},
-        )
-    ]
-    answers, doubtful = resolved(batch, seconds, pc.invert(netbios))
+    asked, client = (
+        np.flatnonzero(pc.and_not(pc.is_valid(query), netbios)),
+        batch["client"].dictionary_encode(),
+    )
+    at = pa.array(asked)
+    examined = canonicalize(query.dictionary)
+    columns = {"name": query.take(at), "client": client.take(at)}
+    facts = [Facts("queries", asked, seconds.take(at), columns, examined)]
+    answers, doubtful = resolved(batch, seconds, pc.invert(netbios), examined)
     facts += [answers, _logged(batch, seconds), _presented(batch, seconds)]
     rows, reason = tabulate(facts, batch.num_rows, source.stem, options, left_out)
     used = np.zeros(batch.num_rows, dtype=bool)
     for fact in facts:
         used[fact.record] = True
     left_out["records of no use"] += int((~used).sum())
-    reasons = [pc.if_else(pc.is_null(seconds), "no_date", None).cast(pa.string()), reason, doubtful]
-    return rows, pc.coalesce(*reasons)
+    return rows, first_reason([where(pc.is_null(seconds), "no_date"), reason, doubtful])
 
 
 def _logged(batch: pa.RecordBatch, seconds: pa.Array) -> Facts:

@@ -24,8 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mithra.names import Canonical
 from mithra.observe.convert import to_numbers
 from mithra.observe.hourly import Facts
+from mithra.observe.records import where
 
 __all__ = ["offsets", "resolved"]
 
@@ -42,30 +44,33 @@ _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 _TXT_PREFIX = r"(?:^| )(?:TXT|SPF) [0-9]+ "  # before each string of a TXT: its length
 
 
-def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tuple[Facts, pa.Array]:
+def resolved(
+    batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array, examined: Canonical | None = None
+) -> tuple[Facts, pa.Array]:
     """Resolutions of the chosen records, and a reason for those whose answers leave doubt.
 
     Args:
         batch: with query (as a dictionary), qclass, qtype, qtype_name, rcode, rcode_name, answers and ttls.
         seconds: epoch seconds of each record.
+        examined: the dictionary of query.
     """
-    no_error = pc.equal(_upper(batch["rcode_name"]), "NOERROR")
+    told = _upper(batch["rcode_name"])
+    no_error = pc.equal(told.dictionary, "NOERROR").take(told.indices)
     good = pc.or_kleene(no_error, pc.equal(batch["rcode"], 0))
     internet = pc.equal(pc.fill_null(batch["qclass"], 1), 1)
     used = pc.and_(pc.fill_null(pc.and_kleene(good, internet), False), pc.is_valid(batch["query"]))
     used = pc.and_(pc.and_(used, pc.is_valid(batch["answers"])), chosen)
     record = np.flatnonzero(used)
-    part = batch.select(["query", "qtype", "qtype_name", "answers", "ttls"]).filter(used)
+    part = batch.select(["query", "qtype", "qtype_name", "answers", "ttls"])
+    part = part if len(record) == part.num_rows else part.filter(used)
     lists = part["answers"]
     row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False).astype(np.int64)
     values = pc.list_flatten(lists)
-    start = np.searchsorted(row, np.arange(part.num_rows))[
-        row
-    ]  # where the answers of each one's record begin
+    start = offsets(lists).to_numpy()[row]  # where the answers of each one's record begin
     words = values.dictionary_encode()
     kinds = _kinds(words.dictionary)
     kind = kinds[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    asked = _asked(part).dictionary_encode()
+    asked = _asked(part)
     of_type = asked.indices.to_numpy(zero_copy_only=False)[row]
     named, open_ = (
         pc.is_in(asked.dictionary, value_set=pa.array(types)).to_numpy(zero_copy_only=False)[of_type]
@@ -86,9 +91,10 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
     owner = part["query"].take(pa.array(row))
     aliased = ~((chain < 0) | named)
     if aliased.any():
+        examined = None
         before = values.take(pa.array(np.maximum(chain, 0)))
         owner = pc.if_else(pa.array(aliased), before, owner.dictionary_decode())
-    codes = pa.array(np.where(named, len(KINDS) + of_type, kind))
+    codes = pa.array(np.where(named, len(KINDS) + of_type, kind), pa.int32())
     types = pa.DictionaryArray.from_arrays(codes, pa.concat_arrays([KINDS, asked.dictionary]))
     data = words
     if (texts := kinds[:-1] == TEXT).any():
@@ -103,10 +109,11 @@ def resolved(batch: pa.RecordBatch, seconds: pa.Array, chosen: pa.Array) -> tupl
         from_record,
         seconds.take(pa.array(from_record)),
         {name: column.take(kept) for name, column in columns.items()},
+        examined,
     )
-    reasons = np.full(batch.num_rows, None, dtype=object)
-    reasons[record[doubtful]] = "ambiguous_answers"
-    return facts, pa.array(reasons, pa.string())
+    doubted = np.zeros(batch.num_rows, dtype=bool)
+    doubted[record[doubtful]] = True
+    return facts, where(pa.array(doubted), "ambiguous_answers")
 
 
 def _kinds(words: pa.Array) -> NDArray[np.int64]:
@@ -126,18 +133,21 @@ def _kind(word: str) -> int:
     return 0 if not word or word.startswith("<") or " " in word or word in DNSSEC_TYPES else NAME
 
 
-def _asked(part: pa.RecordBatch) -> pa.Array:
+def _asked(part: pa.RecordBatch) -> pa.DictionaryArray:
     """The type that was asked for."""
+    asked = _upper(part["qtype_name"])
+    if not asked.indices.null_count:
+        return asked
     numbers = part["qtype"].dictionary_encode()
     names = [_type_name(number) for number in numbers.dictionary.to_pylist()]
     by_number = pa.array(names, pa.string()).take(numbers.indices)
-    return pc.fill_null(pc.coalesce(_upper(part["qtype_name"]), by_number), "*")
+    return pc.fill_null(pc.coalesce(asked.dictionary_decode(), by_number), "*").dictionary_encode()
 
 
-def _upper(column: pa.Array) -> pa.Array:
+def _upper(column: pa.Array) -> pa.DictionaryArray:
     """Text in upper case; a few words that come again and again."""
     words = column.dictionary_encode()
-    return pc.utf8_upper(words.dictionary).take(words.indices)
+    return pa.DictionaryArray.from_arrays(words.indices, pc.utf8_upper(words.dictionary))
 
 
 def _type_name(number: int) -> str | None:
@@ -174,5 +184,8 @@ def _several_ttls(
 
 def offsets(lists: pa.Array) -> pa.Array:
     """Where each list begins in the flattened values (a null list takes no place there)."""
+    if not lists.null_count:
+        ends = lists.offsets.to_numpy()
+        return pa.array(ends - ends[0])
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())

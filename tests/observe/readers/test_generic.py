@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mithra.errors import FormatError, InputError, UsageError
+from mithra.observe import ingest
 from mithra.observe.readers import READERS
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
@@ -160,3 +163,16 @@ def test_parquet_with_bytes_that_are_no_text_is_damaged(read):
     assert read(data).tables["resolutions"]
     with pytest.raises(FormatError, match="damaged Parquet"):
         read(data.replace(b"example.com", b"\xe8xample.com", 1))
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zip"])
+def test_parquet_that_is_packed_is_told_to_be_unpacked(tmp_path, packing):
+    plain, packed = tmp_path / "t.parquet", tmp_path / "t.packed"
+    pq.write_table(pa.table({"name": ["a.example"]}), plain)
+    if packing == "gzip":
+        packed.write_bytes(gzip.compress(plain.read_bytes()))
+    else:
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(plain)
+    with pytest.raises(FormatError, match=rf"a Parquet file in {packing} data.*Unpack it"):
+        ingest(tmp_path / "lake", packed)

@@ -182,13 +182,15 @@ def test_the_short_way_and_the_long_way_agree(read, monkeypatch):
     )
     short = read(text)
     assert short.column("labels", "source") == ["Team", "feed"]
-    monkeypatch.setattr(jsonstream, "MAX_SHAPED_BYTES", 10)
+    monkeypatch.setattr(jsonstream, "TEXT_BYTES", 1 << 30)
     long = read(text)
     assert (long.tables, long.rejects) == (short.tables, short.rejects)
     assert short.rejects == [(3, "not_a_name"), (5, "observed_only")]
 
 
-@pytest.mark.parametrize("odd", ["3", '{"type": "indicator", "pattern": "\\ud800"}', '{"id": "\0"}'])
+@pytest.mark.parametrize(
+    "odd", ["3", '{"type": "indicator", "pattern": "\\ud800"}', '{"id": "\0"}', '{"id": 1e999}']
+)
 def test_one_odd_object_costs_itself(read, odd):
     got = read(bundle(indicator()).replace('"objects": [', f'"objects": [{odd},'))
     assert got.column("labels", "name") == ["a.example"]

@@ -115,3 +115,51 @@ def test_what_is_set_aside(read):
         (9, "not_a_log_line"),
     ]
     assert "192.0.2" not in str(got)
+
+
+EVENT = (
+    "QUERY_RECEIVED: TCP=0; InterfaceIP=10.0.0.53; Source=192.0.2.7; RD=1; QNAME={name}; QTYPE=1; XID=1; "
+    "Port=5353; Flags=256; BufferSize=0; PacketData=0x00"
+)
+SENT = EVENT.replace("QUERY_RECEIVED", "RESPONSE_SUCCESS").replace("Source", "Destination")
+VIEWER = "Level,Date and Time,Source,Event ID,Task Category\r\n"
+
+
+def viewer(event, date="6/15/2026 10:00:32 AM", name="www.Example.com."):
+    return f'Information,{date},Microsoft-Windows-DNSServer,256,LOOK_UP,"{event.format(name=name)}"\r\n'
+
+
+def test_events_as_event_viewer_writes_them(read):
+    other = viewer("CACHE_LOOKUP: TCP=0; QNAME={name}; QTYPE=1").replace("CACHE_LOOKUP", "RECURSE_QUERY_OUT")
+    got = read(VIEWER + viewer(EVENT) + viewer(SENT) + other + viewer(EVENT, name="a..b") + "x\r\n")
+    assert got.reader == "windows-dns"
+    assert [(r["name"], r["hour"], r["count"]) for r in got.tables["queries"]] == [
+        ("www.example.com", datetime(2026, 6, 15, 10, tzinfo=UTC), 1)
+    ]
+    assert sorted(got.rejects) == [(5, "empty_label"), (6, "not_a_log_line")]
+    assert "192.0.2" not in str(got)
+    assert read(VIEWER + viewer(SENT) * 2).column("queries", "count") == [2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Message","Id","TimeCreated","Level"\n"{event}","256","15/06/2026 10:00:32","4"\n',
+        '#TYPE System.Diagnostics.Eventing.Reader.EventLogRecord\n"TimeCreated","Id","Message"\n'
+        '"15/06/2026 10:00:32","256","{event}"\n',
+        '"Id","Message","TimeCreated"\n"256","{event}","15/06/2026 10:00:32"\n',
+    ],
+)
+def test_events_as_powershell_writes_them(read, text):
+    got = read(text.format(event=EVENT.format(name="www.example.com.")))
+    assert (got.reader, got.rejects) == ("windows-dns", [])
+    assert got.column("queries", "hour") == [datetime(2026, 6, 15, 10, tzinfo=UTC)]
+
+
+def test_of_events_too_the_order_of_dates_is_not_guessed(read):
+    with pytest.raises(FormatError, match="in doubt"):
+        read(VIEWER + viewer(EVENT, "6/5/2026 10:00:32 AM"))
+    early = read(VIEWER + viewer(EVENT, "6/5/2026 10:00:32 AM") + viewer(EVENT, "6/15/2026 10:00:32 AM"))
+    assert early.column("queries", "hour")[0] == datetime(2026, 6, 5, 10, tzinfo=UTC)
+    stated = read(VIEWER + viewer(EVENT, "6/5/2026 10:00:32 AM"), format="windows-dns-dmy")
+    assert stated.column("queries", "hour")[0] == datetime(2026, 5, 6, 10, tzinfo=UTC)
