@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mithra.observe.ingest import IngestReport, ingest
     from mithra.observe.workspace import Workspace
     from mithra.publish.publish import Publication, publish
+    from mithra.publish.push import Push, push
     from mithra.score.batch import score
     from mithra.score.explain import Explanation, explain
     from mithra.score.scores import Scores
@@ -61,6 +62,7 @@ __all__ = [
     "Model",
     "Policy",
     "Publication",
+    "Push",
     "ReportCard",
     "Scores",
     "Snapshot",
@@ -82,6 +84,7 @@ __all__ = [
     "label",
     "load",
     "publish",
+    "push",
     "report",
     "score",
     "simulate",
@@ -103,6 +106,7 @@ _HOMES = {
     "Model": "mithra.learn.model",
     "Policy": "mithra.decide.policy",
     "Publication": "mithra.publish.publish",
+    "Push": "mithra.publish.push",
     "ReportCard": "mithra.learn.card",
     "Scores": "mithra.score.scores",
     "Snapshot": "mithra.graph.snapshot",
@@ -124,6 +128,7 @@ _HOMES = {
     "label": "mithra.explain.answers",
     "load": "mithra.learn.model",
     "publish": "mithra.publish.publish",
+    "push": "mithra.publish.push",
     "report": "mithra.explain.report",
     "score": "mithra.score.batch",
     "simulate": "mithra.simulate.world",

@@ -274,6 +274,39 @@ def detect_(
     write_json(records, json_file)
 
 
+@app.command(epilog=example("mithra bench publish --decisions 1000000 --json publish.json"))
+def publish(
+    decisions: Annotated[str, typer.Option(metavar="N", help="Blocks to write.")] = "1000000",
+    formats: Annotated[
+        str, typer.Option(metavar="NAME,…|all", help="Lists to write; `mithra publish --help` names them.")
+    ] = "rpz",
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Runs, of which the median counts.")] = 3,
+    json_file: JsonFile = None,
+) -> None:
+    """Time decisions to a list, beside writing the same names as lines."""
+    from mithra.bench.publish import bench_publish
+    from mithra.publish.targets import TARGETS
+
+    wanted = list(TARGETS) if formats == "all" else [name for name in formats.split(",") if name]
+    records = bench_publish(whole_number(decisions, "--decisions"), wanted, repeats=repeats)
+    _report(records, ["name", "decisions", "seconds", "peak_rss_bytes", "bytes", "ratio_to_floor"], json_file)
+
+
+@app.command(epilog=example("mithra bench push --decisions 1000 --json push.json"))
+def push(
+    decisions: Annotated[str, typer.Option(metavar="N", help="Blocks a batch.")] = "1000",
+    repeats: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Batches, of which the median counts.")
+    ] = 5,
+    json_file: JsonFile = None,
+) -> None:
+    """Time decisions to blocks in force, and an allowed name to its address, on a BIND of the bench's own."""
+    from mithra.bench.push import bench_push
+
+    records = bench_push(whole_number(decisions, "--decisions"), repeats=repeats)
+    _report(records, ["name", "decisions", "seconds", "slowest_seconds", "ratio_to_floor"], json_file)
+
+
 def _rounded(value: float | None) -> float | None:
     return value if value is None or value < 1000 else round(value)
 

@@ -1,16 +1,17 @@
-"""`mithra decide`, `allow`, `publish` and `restore`: from scores to decisions, from decisions to a list for a
-resolver, and the way back."""
+"""`mithra decide`, `allow`, `publish`, `push` and `restore`: from scores to decisions, from decisions to a
+list or a running resolver, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mithra.cli.messages import messages
+from mithra.cli.messages import Messages, messages
 from mithra.cli.options import WorkspaceFolder, as_moment, example
 from mithra.cli.output import (
     STDOUT,
@@ -22,11 +23,15 @@ from mithra.cli.output import (
     write_records,
 )
 from mithra.errors import InputError, UsageError
+from mithra.publish.targets import TARGETS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mithra.decide.decisions import Decisions
+    from mithra.observe.workspace import Workspace
+    from mithra.publish.publish import Publication
+    from mithra.publish.push import Push
     from mithra.score.scores import Scores
 
 __all__ = ["add_to"]
@@ -35,21 +40,17 @@ PARQUET_MAGIC = b"PAR1"
 T = TypeVar("T")
 
 
-class ListFormat(StrEnum):
-    """What a list is for."""
-
-    RPZ = "rpz"
-    HOSTS = "hosts"
-    PLAIN = "plain"
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command(epilog=example("mithra decide scores.parquet --policy policy.toml --out decisions.parquet"))(
         decide
     )
     app.command(epilog=example('mithra allow lake shop.example --reason "our own shop"'))(allow)
-    app.command(epilog=example("mithra publish decisions.parquet --format rpz --out mithra.rpz"))(publish)
+    listed = "\n".join(f"- `{name}`: {target.about}" for name, target in TARGETS.items())
+    end = example("mithra publish decisions.parquet --format rpz --out mithra.rpz")
+    app.command(epilog=f"Formats:\n\n{listed}\n\n{end}")(publish)
+    shown = "mithra push decisions.parquet --server 127.0.0.1:5353 --zone rpz.mithra.invalid --key mithra.key"
+    app.command(epilog=example(shown))(push)
     app.command(epilog=example("mithra restore lake mithra.rpz"))(restore)
 
 
@@ -117,11 +118,17 @@ def publish(
             "runs: its last one, with what was allowed since.",
         ),
     ],
-    format: Annotated[ListFormat, typer.Option(help="RPZ zone, hosts file, or a name a line.")],
+    format: Annotated[str, typer.Option(metavar="FORMAT", help="What the list is for, as below.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Replaced in one step; - is stdout.")],
     zone: Annotated[str | None, typer.Option(metavar="NAME", help="Name of an RPZ.")] = None,
     serial: Annotated[
         int | None, typer.Option(metavar="N", help="Serial of an RPZ; default the time.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(metavar="nxdomain|nodata", help="What a blocked name gets, of an RPZ.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(metavar="host|subtree", help="Only blocks of this level, for two lists.")
     ] = None,
     sinkhole: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="What a hosts file answers with; may repeat.")
@@ -133,22 +140,76 @@ def publish(
     """Write the blocks in force as a list; without one (exit code 1) the list in place stays."""
     import mithra as mt
 
-    options: dict[str, Any] = {"zone": zone, "serial": serial, "sinkholes": sinkhole}
+    options: dict[str, Any] = {"zone": zone, "serial": serial, "answer": answer, "sinkholes": sinkhole}
     given = {name: value for name, value in options.items() if value is not None}
     _refuse_unused(given, format)
-    made = mt.Workspace(decisions) if decisions.is_dir() else _read(decisions, mt.Decisions.read)
-    if out == STDOUT:
-        with text_output(out) as file:
-            done = mt.publish(made, format.value, file, allow_empty=allow_empty, **given)
-    else:
-        done = mt.publish(made, format.value, out, allow_empty=allow_empty, **given)
+    made = _decided(decisions)
+    with _place(out, format) as place:
+        done = mt.publish(made, format, place, level=level, allow_empty=allow_empty, **given)
     talk = messages(ctx)
     talk.say(f"{done.blocked:,} names blocked, {done.allowed:,} allowed, {done.lines:,} lines")
+    _say_left_out(talk, done)
+    if done.simulated:
+        talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
+
+
+def push(
+    ctx: typer.Context,
+    decisions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DECISIONS|WORKSPACE|-",
+            help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
+            "runs: its last one, with what was allowed since.",
+        ),
+    ],
+    server: Annotated[
+        str, typer.Option(metavar="ADDRESS[:PORT]", help="The zone's primary server; no name is looked up.")
+    ],
+    zone: Annotated[str, typer.Option(metavar="NAME", help="Its policy zone, for mithra alone.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="TSIG key, as tsig-keygen writes it.")],
+    resolver: Annotated[
+        str | None, typer.Option(metavar="ADDRESS[:PORT]", help="Ask this resolver whether it blocks.")
+    ] = None,
+    must_resolve: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="What it must still resolve; may repeat.")
+    ] = None,
+    answer: Annotated[
+        str, typer.Option(metavar="nxdomain|nodata", help="What a blocked name gets.")
+    ] = "nxdomain",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Push a list that blocks nothing.")
+    ] = False,
+) -> None:
+    """Bring a policy zone on a live server up to the decisions, by dynamic update (BIND, Knot DNS).
+
+    Only the difference is sent; then the server, and the resolver where one is named, are asked whether the
+    blocks are in force. If not, the zone is made what it was and the exit code is 1.
+    """
+    import mithra as mt
+
+    done = mt.push(
+        _decided(decisions),
+        server,
+        zone,
+        key,
+        resolver=resolver,
+        must_resolve=must_resolve or (),
+        answer=answer,
+        allow_empty=allow_empty,
+    )
+    talk = messages(ctx)
+    talk.say(
+        f"{done.zone} on {done.server}: {done.added:,} records added, {done.removed:,} removed, "
+        f"{done.changed:,} changed, {done.kept:,} kept; in force after {done.seconds:.2f} s"
+    )
+    _say_left_out(talk, done)
+
+
+def _say_left_out(talk: Messages, done: Publication | Push) -> None:
     for what, counts in (("left out", done.skipped), ("narrowed", done.narrowed)):
         if counts:
             talk.say(f"{what}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}")
-    if done.simulated:
-        talk.say("simulated: this list is marked as made from simulated data; do not load it into a resolver")
 
 
 def allow(
@@ -190,11 +251,30 @@ def restore(
     messages(ctx).say(f"{file} is as it was published at {found['at']} ({found['blocked']:,} names blocked)")
 
 
-def _refuse_unused(given: dict[str, Any], format: ListFormat) -> None:
+def _decided(path: Path) -> Workspace | Decisions:
+    import mithra as mt
+
+    return mt.Workspace(path) if path.is_dir() else _read(path, mt.Decisions.read)
+
+
+def _refuse_unused(given: dict[str, Any], format: str) -> None:
     """An option that the format has no use for is a mistake, not a detail."""
-    for name, user in (("zone", "rpz"), ("serial", "rpz"), ("sinkholes", "hosts")):
-        if name in given and format != user:
-            raise UsageError(f"--{name.removesuffix('s')} is for --format {user}", value=format.value)
+    for name in given:
+        users = [user for user, target in TARGETS.items() if name in target.options]
+        if format not in users:
+            raise UsageError(f"--{name.removesuffix('s')} is for --format {', '.join(users)}", value=format)
+
+
+@contextmanager
+def _place(out: Path, format: str) -> Iterator[Path | IO[Any]]:
+    """The path, which appears whole or not at all, or stdout."""
+    if out != STDOUT:
+        yield out
+        return
+    with text_output(out) as file:
+        if format == "parquet" and file.isatty():
+            raise UsageError("Parquet is not for a terminal", hint="Give --out FILE, or pipe it")
+        yield sys.stdout.buffer if format == "parquet" else file
 
 
 def _scores(path: Path) -> Scores | pa.Table:

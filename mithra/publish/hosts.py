@@ -6,20 +6,18 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from mithra.errors import UsageError
-from mithra.publish.entries import Entries, header
+from mithra.publish.entries import Entries, ListSettings, header
 
-__all__ = ["SINKHOLES", "check_sinkholes", "hosts_lines"]
+__all__ = ["SINKHOLES", "check_sinkholes", "chunks"]
 
 SINKHOLES = ("0.0.0.0",)  # noqa: S104 - the address to answer with, nothing listens on it
 
 
-def hosts_lines(entries: Entries, sinkholes: Sequence[str]) -> Iterator[str]:
-    """The file, line by line; each name once for every address to answer with."""
+def chunks(entries: Entries, settings: ListSettings) -> Iterator[str]:
+    """Each name once for every address to answer with."""
     yield from header(entries, "#")
-    for name, action, _ in entries:
-        if action == "block":
-            for address in sinkholes:
-                yield f"{address} {name}\n"
+    for piece in entries.pieces():
+        yield "".join(f"{address} {name}\n" for name, _, _ in piece for address in settings.sinkholes)
 
 
 def check_sinkholes(sinkholes: Sequence[str]) -> tuple[str, ...]:

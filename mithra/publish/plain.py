@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mithra.publish.entries import Entries, header
+from mithra.publish.entries import Entries, ListSettings, header
 
-__all__ = ["plain_lines"]
+__all__ = ["chunks"]
 
 
-def plain_lines(entries: Entries) -> Iterator[str]:
-    """The file, line by line."""
+def chunks(entries: Entries, settings: ListSettings) -> Iterator[str]:
+    """A name a line."""
     yield from header(entries, "#")
-    for name, action, _ in entries:
-        if action == "block":
-            yield f"{name}\n"
+    for piece in entries.pieces():
+        yield "".join(f"{name}\n" for name, _, _ in piece)

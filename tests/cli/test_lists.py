@@ -9,6 +9,7 @@ import json
 import pyarrow.parquet as pq
 
 from mithra.decide.decisions import Decisions
+from mithra.publish.targets import TARGETS
 
 
 def test_decide_writes_a_file_of_the_kind_that_its_ending_names(mithra, scores, tmp_path):
@@ -93,6 +94,50 @@ def test_publish_writes_every_format(mithra, scores, tmp_path):
         assert (result.exit_code, result.stdout) == (0, "")
         assert line in [" ".join(text.split()) for text in out.read_text().splitlines()]
         assert "1 names blocked" in result.stderr
+
+
+def test_publish_names_its_formats(mithra, scores, tmp_path):
+    shown = mithra("publish", "--help").stdout
+    assert all(name in shown for name in TARGETS)
+    result = mithra("publish", tmp_path / "d.parquet", "--format", "bind", "--out", "-")
+    assert result.exit_code == 3  # the file comes first
+    made = decisions(mithra, scores, tmp_path)
+    result = mithra("publish", made, "--format", "bind", "--out", "-")
+    assert result.exit_code == 2
+    assert "Known: rpz, hosts, plain, dnsmasq" in result.stderr
+
+
+def test_publish_says_what_a_format_cannot_express(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path)
+    result = mithra("publish", made, "--format", "zeek", "--out", tmp_path / "x.intel")
+    assert "narrowed: 1 subtree_as_host" in result.stderr
+    result = mithra("publish", made, "--format", "rpz", "--out", "-", "--level", "host")
+    assert result.exit_code == 1
+    assert "'other_level': 1" in result.stderr
+
+
+def test_publish_parquet_through_a_pipe(shell, scores):
+    scores()
+    done = shell(
+        "set -o pipefail; mithra decide scores.parquet --out d.parquet; "
+        "mithra publish d.parquet --format parquet --out - | tee list.parquet | wc -c; "
+        'python3 -c \'import sys; print(open("list.parquet", "rb").read()[:4])\''
+    )
+    assert done.returncode == 0, done.stderr
+    assert "PAR1" in done.stdout
+
+
+def test_push_refuses_before_it_sends_anything(mithra, scores, tmp_path):
+    made = decisions(mithra, scores, tmp_path, simulated="true")
+    (tmp_path / "k").write_text("no key")
+    zone = ("--zone", "rpz.test", "--key", tmp_path / "k")
+    result = mithra("push", made, "--server", "192.0.2.53", *zone)
+    assert result.exit_code == 1
+    assert "not for a resolver" in result.stderr
+    assert mithra("push", made, "--server", "ns.example", *zone).exit_code == 2
+    result = mithra("push", made, "--server", "127.0.0.1:1", *zone)
+    assert result.exit_code == 3
+    assert "tsig-keygen" in result.stderr
 
 
 def test_publish_to_stdout_and_options(mithra, scores, tmp_path):

@@ -5,25 +5,16 @@ On Debian: apt-get install bind9 unbound dnsmasq-base.
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dns.exception
-import dns.message
-import dns.query
 import pytest
 
 from mithra.observe import Workspace, ingest
+from tests.servers import ask, binary, free_port, named, running
 
 pytestmark = pytest.mark.slow
 
-SECONDS_TO_START = 10
 ZONE = """$TTL 60
 @ IN SOA ns hostmaster 1 60 60 60 60
 @ IN NS ns
@@ -37,10 +28,7 @@ gone IN CNAME nothere
 mail IN MX 10 a
 text IN TXT "192.0.2.66"
 """
-BIND = """options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-  pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key"; recursion no; }};
-controls {{}};
-logging {{
+BIND = """logging {{
   channel local {{ file "{folder}/local.log"; print-time local; print-category yes; print-severity yes; }};
   channel iso {{ file "{folder}/iso.log"; print-time iso8601; }};
   channel utc {{ file "{folder}/utc.log"; print-time iso8601-utc; print-severity yes; }};
@@ -81,46 +69,13 @@ keep-in-foreground
 NAMES = ["a", "a", "www", "deep", "deep", "gone", "mail", "nothere"]
 
 
-def binary(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return int(tcp.getsockname()[1])
-
-
-def ask(port: int, name: str, kind: str = "A", timeout: float = 5) -> None:
-    dns.query.udp(dns.message.make_query(f"{name}.test.example.", kind), "127.0.0.1", timeout, port)
-
-
-@contextmanager
-def running(port: int, *command: str) -> Iterator[None]:
-    """The server, once it answers. What it is asked until then is the name `up`."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            until = time.monotonic() + SECONDS_TO_START
-            while True:
-                try:
-                    ask(port, "up", timeout=0.2)
-                    break
-                except (dns.exception.Timeout, OSError):
-                    assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
-                    assert time.monotonic() < until, f"{command[0]} does not answer"
-                    time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
+def look_up(port: int, name: str, kind: str = "A") -> None:
+    ask(port, f"{name}.test.example.", kind)
 
 
 def bind(folder: Path, port: int) -> tuple[str, ...]:
     (folder / "zone.db").write_text(ZONE)
-    (folder / "named.conf").write_text(BIND.format(folder=folder, port=port))
-    return binary("named"), "-c", str(folder / "named.conf"), "-f"
+    return named(folder, port, "recursion no;", BIND.format(folder=folder))
 
 
 def counted(workspace: Workspace) -> dict[str, int]:
@@ -133,7 +88,7 @@ def test_bind(tmp_path):
     port = free_port()
     with running(port, *bind(tmp_path, port)):
         for name in NAMES:
-            ask(port, name)
+            look_up(port, name)
     for log in ("local", "iso", "utc"):
         workspace = Workspace(tmp_path / f"lake-{log}")
         report = ingest(workspace, tmp_path / f"{log}.log")
@@ -150,7 +105,7 @@ def test_unbound(tmp_path, queries, tag, ascii):
     (tmp_path / "unbound.conf").write_text(config)
     with running(port, binary("unbound"), "-d", "-c", str(tmp_path / "unbound.conf")):
         for name in NAMES:
-            ask(port, name)
+            look_up(port, name)
     workspace = Workspace(tmp_path / "lake")
     report = ingest(workspace, tmp_path / "unbound.log", known_at=datetime.now(UTC))
     assert (report.files[0].reader, report.rejected) == ("unbound-log-1", 0)
@@ -165,10 +120,10 @@ def test_dnsmasq(tmp_path, log):
     dnsmasq = (binary("dnsmasq"), "-C", str(tmp_path / "dnsmasq.conf"))
     with running(upstream, *bind(tmp_path, upstream)), running(port, *dnsmasq):
         for name in NAMES:
-            ask(port, name)
-        ask(port, "deep", "AAAA")
-        ask(port, "mail", "MX")
-        ask(port, "text", "TXT")
+            look_up(port, name)
+        look_up(port, "deep", "AAAA")
+        look_up(port, "mail", "MX")
+        look_up(port, "text", "TXT")
     workspace = Workspace(tmp_path / "lake")
     report = ingest(workspace, tmp_path / "dnsmasq.log", known_at=datetime.now(UTC))
     assert (report.files[0].reader, report.rejected) == ("dnsmasq-log-1", 0)

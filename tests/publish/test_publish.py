@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,37 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mithra.decide.decisions import ORIGIN, SCHEMA, Decisions
 from mithra.errors import InputError, RefusedError, UsageError
 from mithra.names import canonicalize
 from mithra.publish.publish import publish
 from mithra.publish.rpz import DEFAULT_ZONE, next_serial
+from tests.publish.tables import ALLOW, NOW, SUBTREE, WATCH, decision, decisions
 
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SERIAL = int(NOW.timestamp())
-SUBTREE = {"level": "subtree"}
-ALLOW = {"action": "allow", "expires": None, "guard": "allowlist"}
-WATCH = {"action": "watch", "expires": None}
-
-
-def decision(name: str, **changes: Any) -> dict[str, Any]:
-    plain = {
-        "name": name,
-        "action": "block",
-        "level": "host",
-        "reasons": [],
-        "score": 0.9,
-        "rank": 1,
-        "expires": NOW + timedelta(days=1),
-        "guard": None,
-    }
-    return plain | changes
-
-
-def decisions(rows: Iterable[dict[str, Any]], **origin: str) -> Decisions:
-    held = list(rows)
-    where = dict.fromkeys(ORIGIN, "x") | {"simulated": "false"} | origin
-    return Decisions.of({column: [row[column] for row in held] for column in SCHEMA.names}, where)
 
 
 def body(path: Path, comment: str) -> list[str]:
