@@ -53,6 +53,8 @@ class Beginnings:
         """The path of a larger file that was read, is as it was then, and begins with all of this one."""
         with path.open("rb") as file:
             head = file.read(COMPARED_BYTES)
+            if len(head) == size and head.find(b"\n") == size - 1:
+                return None  # the empty list of a day is a header, with which all of its lists begin
             file.seek(max(0, size - COMPARED_BYTES))
             end = file.read(COMPARED_BYTES)
         for larger, found in self._known.get((tail, source), {}).items():

@@ -231,3 +231,13 @@ def test_it_goes_with_no_files_and_no_statements(workspace, feed):
     for arguments, stated in [((feed,), {}), ((), {"source": "mine"}), ((), {"format": "cof"})]:
         with pytest.raises(UsageError, match="from_rejects goes with"):
             ingest(workspace, *arguments, from_rejects=True, **stated)
+
+
+def test_the_empty_list_of_a_day_is_no_list_that_was_cut_short(workspace, tmp_path, caplog):
+    header = "domain,first_seen,family\n"
+    full, empty = tmp_path / "2026-05-01.csv", tmp_path / "2026-05-02.csv"
+    full.write_text(f"{header}a.example,2026-05-01 00:00:00,x\nb.example,2026-05-01 00:00:00,x\n")
+    empty.write_text(header)
+    assert ingest(workspace, full, source="feed", verdict="nefarious").skipped == 0
+    assert ingest(workspace, empty, source="feed", verdict="nefarious").skipped == 0
+    assert "cut short?" not in caplog.text
