@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mithra.cli.messages import Messages, messages
+from mithra.cli.messages import Messages, messages, shown
 from mithra.cli.options import WorkspaceFolder, as_moment, example
 from mithra.cli.output import (
     STDOUT,
@@ -108,6 +108,12 @@ def decide(
         talk.say("simulated: the model behind these decisions has seen simulated data only")
 
 
+def _known_format(name: str) -> str:
+    if name not in TARGETS:
+        raise typer.BadParameter(f"{shown(name)} is none of {', '.join(TARGETS)}")
+    return name
+
+
 def publish(
     ctx: typer.Context,
     decisions: Annotated[
@@ -118,7 +124,9 @@ def publish(
             "runs: its last one, with what was allowed since.",
         ),
     ],
-    format: Annotated[str, typer.Option(metavar="FORMAT", help="What the list is for, as below.")],
+    format: Annotated[
+        str, typer.Option(metavar="FORMAT", help="What the list is for, as below.", callback=_known_format)
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Replaced in one step; - is stdout.")],
     zone: Annotated[str | None, typer.Option(metavar="NAME", help="Name of an RPZ.")] = None,
     serial: Annotated[
