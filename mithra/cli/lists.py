@@ -23,6 +23,7 @@ from mithra.cli.output import (
     write_records,
 )
 from mithra.errors import InputError, UsageError
+from mithra.names import canonical
 from mithra.publish.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -242,6 +243,8 @@ def allow(
     if reason is None:
         raise UsageError("an allow needs a reason", value=names[0], hint='Say why: --reason "our own site"')
     for name in names:
+        canonical(name)  # all are names, or none is allowed
+    for name in names:
         made = ledger.allow(name, reason, author=author, until=as_moment(until, "--until"), revoke=revoke)
         talk.say(f"{made.name} is {'no longer ' if revoke else ''}allowed, from the next publish on")
 
@@ -255,8 +258,13 @@ def restore(
     """Put a published list back as it was before, byte for byte."""
     import mithra as mt
 
-    found = mt.Ledger(workspace).restore(file, steps)
+    found, later = mt.Ledger(workspace).restore(file, steps)
     messages(ctx).say(f"{file} is as it was published at {found['at']} ({found['blocked']:,} names blocked)")
+    if later:
+        names = ", ".join(later[:10]) + (", …" if len(later) > 10 else "")
+        messages(ctx).say(
+            f"allowed since and blocked again where it blocked them: {names}; publish to free them"
+        )
 
 
 def _decided(path: Path) -> Workspace | Decisions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -30,8 +30,9 @@ from mithra.decide.limits import (
 from mithra.decide.owners import block_days, only_host, owner_note
 from mithra.decide.policy import Policy
 from mithra.decide.scored import Scored, read_scores
-from mithra.errors import RefusedError, UsageError
+from mithra.errors import RefusedError
 from mithra.names import SuffixList
+from mithra.observe.dates import utc_moment
 
 __all__ = ["decide"]
 
@@ -69,7 +70,7 @@ def decide(
             covers. Nothing is decided and the last list stays in force.
     """
     chosen = Policy() if policy is None else policy
-    moment = _moment(now)
+    moment = utc_moment(now)
     if ledger is not None and previous is None:
         previous = ledger.last()
     scored = read_scores(scores)
@@ -125,7 +126,15 @@ class _Run:
         watch_at = min(block_at, threshold_for(policy.watch_fpr, scored.thresholds) or block_at)
         allowed = {**policy.allowed(), **operators}
         guard = rules.guards(table, policy, suffixes)
+        in_force = (
+            {}
+            if before is None
+            else dict(zip(before["name"].to_pylist(), before["expires"].to_pylist(), strict=True))
+        )
         under = pc.and_(pc.not_equal(table["verdict"], "unknown"), pc.less(table["score"], block_at))
+        if in_force:  # what keeps its block for a while longer speaks for nobody's innocence
+            blocked = pc.is_in(table["name"], value_set=pa.array(list(in_force), pa.string()))
+            under = pc.and_(under, pc.invert(pc.and_(blocked, pc.greater_equal(table["score"], watch_at))))
         benign = pc.or_(pc.equal(table["verdict"], "benign"), pc.fill_null(under, False))
         spared = pc.or_(pc.is_valid(guard), benign.combine_chunks())
         names = table["name"].combine_chunks()
@@ -134,11 +143,6 @@ class _Run:
         )
         mixed = pc.drop_null(group.filter(pc.fill_null(spared, True)))
         over = pc.sum(pc.greater_equal(table["score"], block_at)).as_py() or 0
-        in_force = (
-            {}
-            if before is None
-            else dict(zip(before["name"].to_pylist(), before["expires"].to_pylist(), strict=True))
-        )
         return cls(
             scored,
             policy,
@@ -231,7 +235,7 @@ class _Run:
         for row, refused in zip(missing.to_pylist(), bad.to_pylist(), strict=True):
             if refused or rules.allow_reason(row["name"], self.allowed) or self._mode(row["name"]):
                 continue
-            if row["name"] in self.allowed_below or row["name"] in self.mixed:
+            if not self.policy.subtree or row["name"] in self.allowed_below or row["name"] in self.mixed:
                 row["level"] = "host"
             rows.append(row)
         return rows
@@ -262,14 +266,6 @@ def _hold_back(rows: list[dict[str, Any]], run: _Run, usual: list[int]) -> int:
             notes = [*row["reasons"], f"not blocked: {reason}"]
             row.update(action="watch", level="host", expires=None, guard=guard, reasons=notes)
     return added
-
-
-def _moment(now: datetime | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC)
-    if now.tzinfo is None:
-        raise UsageError("now needs a time zone", value=now)
-    return now.astimezone(UTC)
 
 
 def _block_threshold(policy: Policy, scored: Scored) -> float:

@@ -10,10 +10,9 @@ import getpass
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,19 @@ import pyarrow.parquet as pq
 
 from mithra import journal
 from mithra.atomic import atomic_path, atomic_text
+from mithra.decide import published
 from mithra.decide.decisions import SCHEMA, Decisions
 from mithra.decide.guards import allow_reason, allowed_below
 from mithra.decide.policy import Policy
 from mithra.errors import InputError, RefusedError, UsageError, WorkspaceError
-from mithra.names import canonical, display
+from mithra.names import SuffixList, canonical, display
+from mithra.observe.dates import utc_moment
 from mithra.observe.workspace import Workspace
 
 __all__ = ["Allow", "Ledger", "Record", "allow", "user"]
 
 FOLDER = "decisions"
-KEPT_COPIES = 20  # of each published file
-RUNS, ALLOWS, PUBLISHED = "runs.jsonl", "allows.jsonl", "published.jsonl"
+RUNS, ALLOWS = "runs.jsonl", "allows.jsonl"
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,13 @@ class Ledger:
         """
         if not reason.strip():
             raise UsageError("an allow needs a reason", value=name, hint='Say why: --reason "our own site"')
-        moment = _moment(now)
-        if until is not None and _moment(until) <= moment:
+        moment, wanted = utc_moment(now), canonical(name)
+        if not revoke and SuffixList.bundled().exact(pa.array([wanted]), private=False)[0].as_py():
+            raise UsageError("this would allow everything below a public suffix", value=wanted)
+        if until is not None and utc_moment(until) <= moment:
             raise UsageError("this allow has ended already", value=until)
-        ends = None if until is None else _moment(until).isoformat()
-        made = Allow(canonical(name), reason.strip(), author or user(), moment.isoformat(), ends, revoke)
+        ends = None if until is None else utc_moment(until).isoformat()
+        made = Allow(wanted, reason.strip(), author or user(), moment.isoformat(), ends, revoke)
         if revoke and made.name not in self.allows(moment):
             raise UsageError("no allow of this name is in force", value=name)
         self._append(ALLOWS, asdict(made))
@@ -172,7 +174,7 @@ class Ledger:
 
     def allows(self, now: datetime | None = None) -> dict[str, Allow]:
         """The allows in force, by name; the latest of a name counts."""
-        moment, held = _moment(now), dict[str, Allow]()
+        moment, held = utc_moment(now), dict[str, Allow]()
         for line in self._lines(ALLOWS):
             one = Allow(**line)
             if datetime.fromisoformat(one.at) <= moment:
@@ -200,58 +202,44 @@ class Ledger:
                 value=self.workspace.path,
                 hint="mithra decide SCORES --workspace WORKSPACE records a run",
             )
-        allowed = self.reasons(now)
-        return _with_allows(last, allowed) if allowed else last
+        by_policy = self._policy_allows(last.origin["policy_digest"])
+        return _with_allows(last, {**by_policy, **self.reasons(now)})
 
-    def keep(self, published: Path, sha256: str, **about: Any) -> None:
-        """Keep a copy of a published file; of the same file the last KEPT_COPIES stay."""
-        copy = self.path / "published" / sha256
-        if not copy.exists():
-            with atomic_path(copy) as temporary:
-                shutil.copyfile(published, temporary)
-        path = str(published.resolve())
-        self._append(PUBLISHED, {"path": path, "sha256": sha256, "at": _moment(None).isoformat(), **about})
-        held = [line["sha256"] for line in self._lines(PUBLISHED) if line["path"] == path]
-        others = {line["sha256"] for line in self._lines(PUBLISHED) if line["path"] != path}
-        for gone in set(held[:-KEPT_COPIES]) - set(held[-KEPT_COPIES:]) - others:
-            (self.path / "published" / gone).unlink(missing_ok=True)
+    def keep(self, file: Path, sha256: str, **about: Any) -> None:
+        """Keep a copy of a published file."""
+        published.keep(self.path, file, sha256, **about)
 
-    def restore(self, path: str | Path, steps: int = 1) -> dict[str, Any]:
-        """Put a published file back as it was `steps` publications ago, byte for byte.
+    def restore(self, path: str | Path, steps: int = 1) -> tuple[dict[str, Any], list[str]]:
+        """Put a published file back, byte for byte, as it was `steps` publications before the one in place.
+
+        Returns:
+            The record of that publication, and the names allowed since then, which it may block again until
+            the next publication.
 
         Raises:
             RefusedError: no such publication is kept.
             InputError: its copy is damaged.
         """
-        target = Path(path).resolve()
-        held = [line for line in self._lines(PUBLISHED) if line["path"] == str(target)]
-        distinct = [
-            line for at, line in enumerate(held) if not at or held[at - 1]["sha256"] != line["sha256"]
-        ]
-        if steps < 1 or len(distinct) <= steps:
-            raise RefusedError(
-                "no earlier publication of this file is kept",
-                value=f"{target}: {len(distinct)} kept",
-                hint="Only what mithra publish WORKSPACE wrote is kept",
-            )
-        chosen = distinct[-1 - steps]
-        copy = self.path / "published" / chosen["sha256"]
-        try:
-            content = copy.read_bytes()
-        except OSError as error:
-            raise InputError(f"the kept copy cannot be read: {error}", file=copy) from error
-        if hashlib.sha256(content).hexdigest() != chosen["sha256"]:
-            raise InputError("the kept copy is damaged", file=copy, hint="Restore an earlier one: --steps 2")
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(content)
-        self._append(PUBLISHED, {**chosen, "at": _moment(None).isoformat(), "restored": True})
-        return chosen
+        found = published.restore(self.path, path, steps)
+        since = datetime.fromisoformat(found["at"])
+        later = [one.name for one in self.allows().values() if datetime.fromisoformat(one.at) > since]
+        return found, later
 
     def _run(self, line: Mapping[str, Any]) -> Decisions:
         file = self.path / "runs" / str(line["file"])
         if not file.is_file():
             raise WorkspaceError("a recorded run of decisions is gone", file=file)
+        if hashlib.sha256(file.read_bytes()).hexdigest() != line["sha256"]:
+            raise InputError("a recorded run of decisions has been changed", file=file)
         return Decisions.read(file)
+
+    def _policy_allows(self, digest: str) -> dict[str, str]:
+        """What the policy of a recorded run allows by itself."""
+        file = self.path / "policies" / f"{digest}.json"
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8"))["allow"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"cannot read the policy of a recorded run: {error!r}", file=file) from error
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         return journal.read(self.path / name)
@@ -270,7 +258,8 @@ def allow(workspace: Workspace | str | Path, name: str, reason: str, **options: 
 
 
 def _with_allows(decisions: Decisions, allowed: Mapping[str, str]) -> Decisions:
-    """Blocks of allowed names become allows, those above one lose their subtree, other allows are added."""
+    """Blocks of allowed names become allows, those above one lose their subtree, other allows are added, and
+    allows that have ended become watches."""
     above, rows = allowed_below(allowed), []
     for row in decisions.table.to_pylist():
         reason = allow_reason(row["name"], allowed)
@@ -284,6 +273,9 @@ def _with_allows(decisions: Decisions, allowed: Mapping[str, str]) -> Decisions:
                 "expires": None,
                 "reasons": reasons,
             }
+        elif row["action"] == "allow":
+            ended = [*(row["reasons"] or []), "no longer allowed"]
+            row |= {"action": "watch", "level": "host", "guard": None, "reasons": ended}
         elif row["action"] == "block" and row["name"] in above:
             row["level"] = "host"
             row["reasons"] = [*(row["reasons"] or []), "only this host: a name below it is allowed"]
@@ -305,12 +297,6 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without an entry for its user
         return "unknown"
-
-
-def _moment(given: datetime | None) -> datetime:
-    if given is not None and given.tzinfo is None:
-        raise UsageError("a moment needs a time zone", value=given)
-    return datetime.now(UTC) if given is None else given.astimezone(UTC)
 
 
 def _number(value: float | None) -> str:

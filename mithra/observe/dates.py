@@ -9,7 +9,9 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Dates", "header_date", "parse_date"]
+from mithra.errors import UsageError
+
+__all__ = ["Dates", "header_date", "parse_date", "utc_moment"]
 
 MAX_DATE_CHARS = 64
 MAX_KNOWN_DATES = 1 << 16
@@ -125,3 +127,14 @@ def _rfc5322(text: str) -> datetime:
 def _seconds(moment: datetime) -> int:
     since = moment - (_EPOCH if moment.tzinfo else _NAIVE_EPOCH)
     return since.days * SECONDS_PER_DAY + since.seconds
+
+
+def utc_moment(given: datetime | None) -> datetime:
+    """The moment in UTC, by default the present.
+
+    Raises:
+        UsageError: no time zone.
+    """
+    if given is not None and given.tzinfo is None:
+        raise UsageError("a moment needs a time zone", value=given)
+    return datetime.now(UTC) if given is None else given.astimezone(UTC)

@@ -11,7 +11,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -24,12 +24,13 @@ from mithra.decide.decisions import LEVELS, Decisions
 from mithra.decide.ledger import Ledger
 from mithra.errors import RefusedError, UsageError
 from mithra.names import SuffixList
+from mithra.observe.dates import utc_moment
 from mithra.observe.workspace import Workspace
 from mithra.publish import hosts, rpz
 from mithra.publish.entries import Entries, ListSettings, entries_of
 from mithra.publish.targets import TARGETS
 
-__all__ = ["Publication", "moment_of", "prepared", "publish", "refuse_empty"]
+__all__ = ["Publication", "prepared", "publish", "refuse_empty"]
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ def publish(
         RefusedError: nothing to block.
     """
     target = _known("format", format, TARGETS)
-    moment = moment_of(now)
+    moment = utc_moment(now)
     path = Path(out) if isinstance(out, (str, Path)) else None
     settings = ListSettings(
         now=moment,
@@ -167,17 +168,6 @@ def refuse_empty(entries: Entries, allow_empty: bool) -> None:
         value=f"left out: {dict(entries.skipped)}" if entries.skipped else None,
         hint="The list in place stays. Pass allow_empty to write an empty one",
     )
-
-
-def moment_of(now: datetime | None) -> datetime:
-    """The moment in UTC, by default the present.
-
-    Raises:
-        UsageError: no time zone.
-    """
-    if now is not None and now.tzinfo is None:
-        raise UsageError("now needs a time zone", value=now)
-    return datetime.now(UTC) if now is None else now.astimezone(UTC)
 
 
 def _known(what: str, value: str, known: Mapping[str, T]) -> T:

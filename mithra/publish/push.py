@@ -25,10 +25,11 @@ import pyarrow as pa
 from mithra.decide.decisions import Decisions
 from mithra.errors import InvalidNameError, MithraError, RefusedError, UsageError
 from mithra.names import SuffixList, canonical
+from mithra.observe.dates import utc_moment
 from mithra.observe.workspace import Workspace
 from mithra.publish.dnsupdate import Change, Place, Records, Zone, difference, place_of, read_key
 from mithra.publish.entries import ListSettings
-from mithra.publish.publish import moment_of, prepared, refuse_empty
+from mithra.publish.publish import prepared, refuse_empty
 from mithra.publish.rpz import ALLOWED, check_zone, records
 
 __all__ = ["Push", "push"]
@@ -95,7 +96,7 @@ def push(
             "which resolver must resolve them?", value=list(must_resolve), hint="Name a resolver"
         )
     needed = [_name(name) for name in must_resolve]
-    settings = ListSettings(moment_of(now), check_zone(zone), 0, answer, ())
+    settings = ListSettings(utc_moment(now), check_zone(zone), 0, answer, ())
     entries, narrowed = prepared(decisions, "rpz", settings, suffixes=suffixes)
     if entries.simulated and not (where.is_loopback and (asked is None or asked.place.is_loopback)):
         raise RefusedError(
@@ -120,7 +121,7 @@ def push(
         _verify_zone(there, wanted, changes)
         if asked is not None:
             _verify_resolver(asked, there, changes, needed)
-    except (MithraError, KeyboardInterrupt) as error:
+    except BaseException as error:  # also an interruption: half a zone must not stay
         _roll_back(there, held, error)
         raise
     kinds = Counter((change.before is None, change.after is None) for change in changes)

@@ -420,6 +420,7 @@ def test_a_block_that_falls_a_little_stays_and_is_not_renewed() -> None:
     again = decide(fallen, now=later, previous=first)
     assert found(again) == {"evil.example": ("block", None), "new.example": ("watch", None)}
     assert again.blocks["expires"].to_pylist() == [NOW + timedelta(days=14)]
+    assert again.blocks["level"].to_pylist() == ["subtree"]
     guarded = decide(scores(row(score=0.7, popular_days=20), *filler(20)), now=later, previous=first)
     assert found(guarded)["evil.example"] == ("watch", "popular")
     ended = decide(fallen, Policy(max_age_days=30), now=NOW + timedelta(days=14), previous=first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -113,17 +114,20 @@ def test_a_published_list_is_restored_byte_for_byte(ledger: Ledger, tmp_path: Pa
     decide(scores(row(), row("mistake.example"), *filler(20)), now=day, ledger=ledger)
     publish(ledger.workspace, "rpz", out, now=day)
     assert out.read_bytes() != good
-    assert ledger.restore(out)["blocked"] == 1
+    ledger.allow("other.example", "ours")
+    record, later = ledger.restore(out)
+    assert (record["blocked"], later) == (1, ["other.example"])
     assert out.read_bytes() == good
-    copy = (
-        ledger.path
-        / "published"
-        / json.loads((ledger.path / "published.jsonl").read_text().split("\n")[1])["sha256"]
-    )
+    with pytest.raises(RefusedError):  # and not forward to the bad one
+        ledger.restore(out)
+    assert out.read_bytes() == good
+    publish(ledger.workspace, "rpz", out, now=day)
+    bad = out.read_bytes()
+    copy = ledger.path / "published" / hashlib.sha256(good).hexdigest()
     copy.write_bytes(b"damaged")
     with pytest.raises(InputError, match="damaged"):
         ledger.restore(out)
-    assert out.read_bytes() == good
+    assert out.read_bytes() == bad
 
 
 def test_a_line_that_was_cut_short_never_counted(ledger: Ledger) -> None:
@@ -142,3 +146,43 @@ def test_nothing_is_published_before_a_run(ledger: Ledger, tmp_path: Path) -> No
     with pytest.raises(RefusedError, match="nothing has been decided"):
         publish(ledger.workspace, "plain", tmp_path / "list.txt")
     assert not (tmp_path / "list.txt").exists()
+
+
+def test_the_last_good_list_outlives_any_number_of_equal_ones(ledger: Ledger, tmp_path: Path) -> None:
+    out = tmp_path / "list.txt"
+    decide(scores(row(), *filler(20)), now=NOW, ledger=ledger)
+    publish(ledger.workspace, "plain", out, now=NOW)
+    good = out.read_bytes()
+    decide(scores(row(), row("mistake.example"), *filler(20)), now=NOW, ledger=ledger)
+    for _ in range(25):
+        publish(ledger.workspace, "plain", out, now=NOW)
+    ledger.restore(out)
+    assert out.read_bytes() == good
+
+
+def test_an_allow_that_was_taken_back_is_published_no_more(ledger: Ledger) -> None:
+    ledger.allow("evil.example", "trusted", now=NOW)
+    policy = Policy(allow={"kept.example": "by the policy"})
+    decide(scores(row(), row("kept.example"), *filler(20)), policy, now=NOW, ledger=ledger)
+    hour = NOW + timedelta(hours=1)
+    ledger.allow("evil.example", "no longer", revoke=True, now=hour)
+    assert found(ledger.in_force(NOW))["evil.example"] == ("allow", "allowlist")
+    assert found(ledger.in_force(hour)) == {
+        "evil.example": ("watch", None),
+        "kept.example": ("allow", "allowlist"),
+    }
+
+
+def test_nobody_allows_a_whole_public_suffix(ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="everything below a public suffix"):
+        ledger.allow("com", "why not", now=NOW)
+    ledger.allow("github.io", "our pages", now=NOW)
+    assert set(ledger.allows(NOW)) == {"github.io"}
+
+
+def test_a_run_that_was_changed_is_refused(ledger: Ledger) -> None:
+    decide(scores(row(), *filler(20)), now=NOW, ledger=ledger)
+    file = next((ledger.path / "runs").glob("*.parquet"))
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(InputError, match="has been changed"):
+        ledger.last()
