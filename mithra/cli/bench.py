@@ -58,7 +58,7 @@ def train(
     """Time training: on PDNS-Net beside an R-GCN and trees, and on a simulated world."""
     from mithra.bench.training import bench_train
 
-    count = whole_number(domains, "--domains")
+    count = 0 if domains == "0" else whole_number(domains, "--domains")
     records = bench_train(folder, count, threads=threads, repeats=repeats, progress=messages(ctx).progress)
     if json_file != STDOUT:
         rows = []

@@ -190,7 +190,8 @@ def _print(found: Findings, out: Path | None, top: int) -> None:
 def _tell(talk: Messages, found: Findings) -> None:
     """What came in, and what became of it."""
     counts, opened = found.counts, found.open
-    talk.say(f"{counts.files:,} files: {counts.queries:,} queries, {counts.alerts:,} alerts")
+    plural = "" if counts.files == 1 else "s"
+    talk.say(f"{counts.files:,} file{plural}: {counts.queries:,} queries, {counts.alerts:,} alerts")
     names, groups, clients = (
         len(set(opened[column].to_pylist()) - {None}) for column in ("name", "group", "client")
     )

@@ -164,3 +164,9 @@ def _world_record(seed, model, recall):
         "lead": dict.fromkeys(("0.01", "0.001"), lead),
         "seconds": 1.0,
     }
+
+
+def test_train_without_graph_and_world_has_nothing_to_time(mithra):
+    result = mithra("bench", "train", "--domains", "0")
+    assert result.exit_code == 2
+    assert "there is a folder or a world" in result.stderr

@@ -42,7 +42,7 @@ def test_a_table_shows_who_asked_for_what(mithra, lake, log, scores):
         ["1", "bad.example", "0.9000", "10.0.0.2", "1"],
         ["2", "bad.example", "0.9000", "10.0.0.1", "1"],
     ] or [row[3] for row in rows] == ["10.0.0.1", "10.0.0.2"]
-    assert "1 files: 3 queries, 0 alerts" in result.stderr
+    assert "1 file: 3 queries, 0 alerts" in result.stderr
     assert "2 open, on 1 names in 1 groups, by 2 clients; 0 closed" in result.stderr
 
 
