@@ -152,10 +152,10 @@ def _bind(folder: Path) -> Iterator[_Server]:
     (folder / "root.db").write_text(f"{_ROOT}*. IN A 192.0.2.1\n")
     (folder / "named.conf").write_text(_CONFIG.format(folder=folder, port=port, zone=ZONE))
     publish(generate_decisions(0), "rpz", folder / "rpz.db", zone=ZONE, now=NOW, allow_empty=True)
-    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-    server = _Server(port, key, told)
+    version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)  # noqa: S603  the BIND of this machine
+    server = _Server(port, key, version.stdout.strip())
     command = [program, "-c", str(folder / "named.conf"), "-g"]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log, stdout=log) as process:  # noqa: S603
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log, stdout=log) as process:  # noqa: S603  likewise
         try:
             _await(server, process, folder / "log")
             yield server

@@ -38,6 +38,14 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 PARQUET_MAGIC = b"PAR1"
+DecisionsGiven = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DECISIONS|WORKSPACE|-",
+        help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
+        "runs: its last one, with what was allowed since.",
+    ),
+]
 T = TypeVar("T")
 
 
@@ -117,14 +125,7 @@ def _known_format(name: str) -> str:
 
 def publish(
     ctx: typer.Context,
-    decisions: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DECISIONS|WORKSPACE|-",
-            help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
-            "runs: its last one, with what was allowed since.",
-        ),
-    ],
+    decisions: DecisionsGiven,
     format: Annotated[
         str, typer.Option(metavar="FORMAT", help="What the list is for, as below.", callback=_known_format)
     ],
@@ -164,14 +165,7 @@ def publish(
 
 def push(
     ctx: typer.Context,
-    decisions: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DECISIONS|WORKSPACE|-",
-            help="From `mithra decide`: Parquet, CSV or JSON lines; or the workspace that records the "
-            "runs: its last one, with what was allowed since.",
-        ),
-    ],
+    decisions: DecisionsGiven,
     server: Annotated[
         str, typer.Option(metavar="ADDRESS[:PORT]", help="The zone's primary server; no name is looked up.")
     ],

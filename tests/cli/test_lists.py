@@ -212,7 +212,11 @@ def test_a_workspace_keeps_runs_allows_and_lists(mithra, scores, tmp_path):
     assert "\x1b" not in listed.stdout
     assert mithra("publish", lake, "--format", "rpz", "--out", zone, "--allow-empty").exit_code == 0
     assert b"bad.example CNAME rpz-passthru." in zone.read_bytes()
-    assert mithra("restore", lake, zone).exit_code == 0
+    back = mithra("restore", lake, zone)
+    assert back.exit_code == 0
+    assert "allowed since and blocked again where it blocked them: bad.example" in back.stderr
+    assert mithra("allow", lake, "good.example", "no name", "--reason", "why").exit_code == 3
+    assert "good.example" not in mithra("allow", lake).stdout
     assert zone.read_bytes() == first
     assert mithra("allow", lake, "bad.example", "--revoke", "--reason", "was not").exit_code == 0
     assert "bad.example" not in mithra("allow", lake).stdout

@@ -1,11 +1,15 @@
-"""A report card made by hand."""
+"""A report card made by hand, and a workspace that logs and alerts are held against."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+import mithra as mt
 from mithra.learn.card import ReportCard
+from tests.explain.detecting import NOW
 
 
 @pytest.fixture
@@ -35,3 +39,25 @@ def card():
         never_listed=None,
         curves=curves,
     )
+
+
+@pytest.fixture
+def known_lake(tmp_path):
+    """A workspace with a list of popular names and a name that an analyst called benign."""
+    space = mt.Workspace(tmp_path / "lake")
+    (tmp_path / "tranco-2026-07-01.csv").write_text("1,popular.example\n2,other.example\n")
+    mt.ingest(space, tmp_path / "tranco-2026-07-01.csv")
+    mt.label(space, "ours.example", "benign", "our own", now=datetime(2026, 7, 1, tzinfo=UTC))
+    return space
+
+
+@pytest.fixture
+def run(known_lake, tmp_path):
+    """Findings about a log of these lines, as rows."""
+
+    def detect(log, name="query.log", **options):
+        file = tmp_path / name
+        file.write_bytes(log if isinstance(log, bytes) else log.encode())
+        return mt.detect(known_lake, file, now=NOW, **options)
+
+    return detect

@@ -12,106 +12,12 @@ import pyarrow as pa
 import pytest
 
 import mithra as mt
-from mithra.decide.decisions import Decisions
-from mithra.decide.scored import COLUMNS
-from mithra.errors import FormatError, RefusedError, UsageError, WorkspaceError
+from mithra.errors import FormatError, RefusedError, WorkspaceError
 from mithra.observe.records import client_hash
-
-NOW = datetime(2026, 7, 10, tzinfo=UTC)
-DECIDED = datetime(2026, 7, 1, 12, 0, 0, 500_000, tzinfo=UTC)
-ORIGIN = {
-    "simulated": "false",
-    "model_digest": "m1",
-    "snapshot_digest": "s1",
-    "policy_digest": "p1",
-    "as_of": "2026-07-01T00:00:00+00:00",
-    "decided_at": DECIDED.isoformat(),
-    "mode": "full",
-    "threshold": "0.8",
-    "suffix_list": "1",
-}
-HOSTILE = "registrar \x1b[31m=cmd()\u202e</script>"
+from tests.explain.detecting import DECIDED, HOSTILE, NOW, bind, decisions, finding, scores
 
 
-def scores(**changes):
-    """Scores by name: (score, verdict) and what else a row says."""
-    rows = []
-    for name, (score, verdict, *more) in changes.items():
-        row = {
-            "name": name.replace("_", "."),
-            "score": score,
-            "verdict": verdict,
-            "rank": 1,
-            "evidence_kinds": ["lexical", "resolution"],
-            "reasons": [HOSTILE],
-            "shared_suffix": False,
-            "label_benign": False,
-            "state": None,
-            "addresses": [],
-            "name_servers": [],
-            "asn": [],
-        }
-        rows.append(row | (more[0] if more else {}))
-    metadata = {"model_digest": "m1", "snapshot_digest": "s1", "as_of": ORIGIN["as_of"], "simulated": "false"}
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(COLUMNS.items())).with_metadata(metadata))
-
-
-def decisions(*rows, at=DECIDED, **changes):
-    """Decisions: (name, action, level), blocks until ten days later."""
-    made = [
-        {
-            "name": name,
-            "action": action,
-            "level": level,
-            "reasons": [f"{action} it"],
-            "score": 0.9,
-            "rank": 1,
-            "expires": at + timedelta(days=10) if action == "block" else None,
-            "guard": None,
-        }
-        | changes
-        for name, action, level in rows
-    ]
-    columns = {key: [row[key] for row in made] for key in made[0]}
-    return Decisions.of(columns, ORIGIN | {"decided_at": at.isoformat()})
-
-
-def bind(*queries):
-    """Lines of BIND's log: (time of day or date and time, client, name, type)."""
-    return "".join(
-        f"{_date(at)}.900 queries: info: client @0x7f 10.0.0.{client}#4000 (x): query: {name} IN {kind} +\n"
-        for at, client, name, kind in queries
-    )
-
-
-def _date(at):
-    day = at if len(at) > 8 else f"02-Jul-2026 {at}"
-    return day
-
-
-@pytest.fixture
-def lake(tmp_path):
-    """A workspace with a list of popular names and a name that an analyst called benign."""
-    space = mt.Workspace(tmp_path / "lake")
-    (tmp_path / "tranco-2026-07-01.csv").write_text("1,popular.example\n2,other.example\n")
-    mt.ingest(space, tmp_path / "tranco-2026-07-01.csv")
-    mt.label(space, "ours.example", "benign", "our own", now=datetime(2026, 7, 1, tzinfo=UTC))
-    return space
-
-
-@pytest.fixture
-def run(lake, tmp_path):
-    """Findings about a log of these lines, as rows."""
-
-    def detect(log, name="query.log", **options):
-        file = tmp_path / name
-        file.write_bytes(log if isinstance(log, bytes) else log.encode())
-        return mt.detect(lake, file, now=NOW, **options)
-
-    return detect
-
-
-def test_a_finding_says_who_asked_when_how_often_and_what_for(run, lake):
+def test_a_finding_says_who_asked_when_how_often_and_what_for(run, known_lake):
     log = bind(
         ("10:00:00", 1, "EVIL.example", "A"),
         ("10:00:05", 1, "evil.example", "AAAA"),
@@ -129,7 +35,7 @@ def test_a_finding_says_who_asked_when_how_often_and_what_for(run, lake):
     assert (second["count"], second["rank"], second["status"]) == (1, 2, "open")
     assert (first["score"], first["verdict"], first["reasons"]) == (0.97, "nefarious", [HOSTILE])
     assert (first["then"], first["now"], first["blocked"]) == (["none 3"], "none", 0)
-    assert first["client"] == client_hash("10.0.0.1", lake.client_key())
+    assert first["client"] == client_hash("10.0.0.1", known_lake.client_key())
     assert found.counts.queries == 6
 
 
@@ -187,8 +93,8 @@ def test_of_many_hosts_below_a_block_ten_are_kept(run):
     assert (row["count"], len(row["hosts"])) == (30, 10)
 
 
-def test_runs_and_allows_of_the_ledger_are_told_by_their_time(run, lake, tmp_path):
-    ledger, policy = mt.Ledger(lake), mt.Policy()
+def test_runs_and_allows_of_the_ledger_are_told_by_their_time(run, known_lake, tmp_path):
+    ledger, policy = mt.Ledger(known_lake), mt.Policy()
     ledger.record(decisions(("evil.example", "watch", "host")), policy, added=0)
     later = DECIDED + timedelta(days=2)
     ledger.record(decisions(("evil.example", "block", "host"), at=later), policy, added=1)
@@ -253,11 +159,11 @@ def test_a_client_and_a_name_keep_their_uid(run):
     assert len(set(after["uid"].to_pylist())) == 2
 
 
-def test_nothing_of_a_log_is_written_to_the_workspace(run, lake):
-    lake.client_key()
-    before = contents(lake.path)
+def test_nothing_of_a_log_is_written_to_the_workspace(run, known_lake):
+    known_lake.client_key()
+    before = contents(known_lake.path)
     run(bind(("10:00:00", 1, "evil.example", "A")), scores=scores(evil_example=(0.9, "nefarious")))
-    assert contents(lake.path) == before
+    assert contents(known_lake.path) == before
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -292,138 +198,6 @@ def test_every_log_tells_the_second_and_the_type(run, name, log):
     assert row["first"] == datetime(2026, 7, 2, 10, tzinfo=UTC)
 
 
-def test_alerts_of_suricata_each_come_out_once(run, lake):
-    events = [
-        alert("1", dns={"query": [{"rrname": "evil.example"}]}),
-        alert("2", dns={"query": [{"rrname": "evil.example"}]}),
-        alert("2", dns={"query": [{"rrname": "evil.example"}]}),  # the same record twice
-        alert("3", http={"hostname": "www.popular.example"}),
-        alert("4", tls={"sni": "ours.example"}),
-        alert("5", tls={"sni": "unseen.example"}),
-        alert("6"),
-        {"event_type": "dns", "timestamp": "2026-07-02T10:00:00+0000", "src_ip": "10.0.0.9",
-         "dns": {"type": "query", "rrname": "evil.example", "rrtype": "A"}},
-    ]  # fmt: skip
-    log = "".join(json.dumps(event) + "\n" for event in events)
-    found = run(log, "eve.json", scores=scores(evil_example=(0.9, "nefarious")), show_clients=True)
-    rows = found.table.to_pylist()
-    assert found.counts.alerts == 7
-    assert sum(row["tool"] == "suricata" for row in rows) == 7
-    assert len({row["uid"] for row in rows}) == len(rows) == 8
-    assert {row["name"]: row["because"] for row in rows if row["status"] == "closed"} == {
-        "www.popular.example": "popular: listed for long, or ranked high",
-        "ours.example": "labelled benign",
-    }
-    opened = found.open.to_pylist()
-    assert [row["name"] for row in opened] == [*["evil.example"] * 4, "unseen.example", None]
-    assert [row["client"] for row in opened if row["tool"] is None] == ["10.0.0.9"]
-    assert {row["client"] for row in rows if row["tool"]} == {"10.0.0.1"}
-    assert opened[-1]["title"] == "ET MALWARE 6"
-
-
-def alert(number, **layers):
-    """An EVE alert; the answer to a client, so that the client is its destination."""
-    return (
-        {
-            "event_type": "alert",
-            "timestamp": "2026-07-02T10:00:00.5+0000",
-            "src_ip": "8.8.8.8",
-            "dest_ip": "10.0.0.1",
-            "alert": {
-                "gid": 1,
-                "signature_id": int(number),
-                "signature": f"ET MALWARE {number}",
-                "severity": 1,
-            },
-        }
-        | ({"src_ip": "10.0.0.1", "dest_ip": "8.8.8.8"} if number == "6" else {})
-        | layers
-    )
-
-
-def finding(domain, **changes):
-    action = {"actionType": "DNS_REQUEST", "dnsRequestAction": {"domain": domain, "protocol": "UDP"}}
-    return {
-        "schemaVersion": "2.0",
-        "id": f"id-{domain}",
-        "type": "Backdoor:EC2/C&CActivity.B!DNS",
-        "severity": 8,
-        "resource": {"instanceDetails": {"networkInterfaces": [{"privateIpAddress": "10.0.0.1"}]}},
-        "service": {"action": action, "count": 5, "eventLastSeen": "2026-07-02T10:00:00Z"},
-    } | changes  # fmt: skip
-
-
-def capital(value):
-    """A finding as the API writes it."""
-    if isinstance(value, dict):
-        return {key[0].upper() + key[1:]: capital(inner) for key, inner in value.items()}
-    return [capital(inner) for inner in value] if isinstance(value, list) else value
-
-
-@pytest.mark.parametrize("wrap", [
-    lambda findings: "".join(json.dumps(each) + "\n" for each in findings),
-    lambda findings: json.dumps({"Findings": [capital(each) for each in findings]}, indent=1),
-    lambda findings: "".join(json.dumps({"source": "aws", "detail": each}) + "\n" for each in findings),
-])  # fmt: skip
-def test_findings_of_guardduty_however_they_are_wrapped(run, wrap):
-    made = decisions(("evil.example", "block", "subtree"))
-    log = wrap([finding("c2.evil.example"), finding("popular.example"), finding("203.0.113.7")])
-    found = run(log, "findings.json", decisions=made, show_clients=True)
-    first, address, closed = found.table.to_pylist()
-    assert (first["name"], first["status"], first["alert"]) == (
-        "c2.evil.example",
-        "open",
-        "id-c2.evil.example",
-    )
-    assert (first["then"], first["now"], first["count"]) == (["block 5"], "block", 5)
-    assert (first["client"], first["tool"], first["severity"]) == ("10.0.0.1", "guardduty", "8")
-    assert (address["name"], address["status"]) == (None, "open")
-    assert (closed["name"], closed["status"]) == ("popular.example", "closed")
-
-
-def test_a_long_answer_of_guardduty_is_known_by_its_beginning(run):
-    answer = {"Findings": [capital(finding("evil.example", description="x" * 70_000))]}
-    found = run(json.dumps(answer, indent=2), "f.json", scores=scores(evil_example=(0.9, "nefarious")))
-    assert found.table["name"].to_pylist() == ["evil.example"]
-
-
-def test_alerts_of_any_tool_come_with_a_map(run):
-    rows = [
-        {"dest": {"host": "https://evil.example/x"}, "who": "10.0.0.1", "t": 1782986400, "what": "beacon"}
-    ]
-    columns = {"name": "dest.host", "client": "who", "seen_at": "t", "title": "what"}
-    given = scores(evil_example=(0.9, "nefarious"))
-    found = run(json.dumps(rows), "siem.json", scores=given, columns=columns, show_clients=True)
-    [row] = found.table.to_pylist()
-    assert (row["name"], row["client"], row["title"], row["tool"]) == (
-        "evil.example",
-        "10.0.0.1",
-        "beacon",
-        "siem",
-    )
-    assert row["first"] == datetime(2026, 7, 2, 10, tzinfo=UTC)
-    half = run(
-        '{"d": "evil.example", "w": 1}\n{"d": "evil.example", "w": "\\ud800"}\n',
-        scores=given,
-        columns={"name": "d"},
-    )
-    assert (len(half), half.counts.rejected) == (1, {"not_json": 1})
-    times = ["1782986400.25", 1782986400123, "2026-07-02T12:00:00+02:00", "nan", "9" * 40, True, "soon"]
-    log = "".join(json.dumps({"d": "evil.example", "t": time}) + "\n" for time in times)
-    found = run(log, "b.json", scores=given, columns={"name": "d", "seen_at": "t"})
-    told = [moment and moment.isoformat() for moment in found.table["first"].to_pylist()]
-    assert sorted(told, key=str) == ["2026-07-02T10:00:00+00:00"] * 3 + [None] * 4
-    found = run("domain,ip\nevil.example,10.0.0.2\n", "siem.csv", scores=given, columns={"name": "domain"})
-    assert found.table["name"].to_pylist() == ["evil.example"]
-    wide = "domain,ip\nevil.example,10.0.0.2,more,and more\n"
-    found = run(wide, "x.csv", scores=given, columns={"name": "domain"})
-    assert found.table["name"].to_pylist() == ["evil.example"]
-    with pytest.raises(FormatError, match="no record has a domain name"):
-        run("domain,ip\nevil.example,10.0.0.2\n", "siem.csv", scores=given, columns={"name": "fqdn"})
-    with pytest.raises(UsageError, match="does not fit"):
-        run("{}", "siem.json", scores=given, columns={"name": "a", "colour": "b"})
-
-
 def test_a_model_scores_the_workspace_and_the_names_of_alerts(small_lake, small_model, tmp_path):
     log = tmp_path / "alerts.jsonl"
     log.write_text('{"d": "never-seen-login.example"}\n')
@@ -434,7 +208,7 @@ def test_a_model_scores_the_workspace_and_the_names_of_alerts(small_lake, small_
     assert found.simulated
 
 
-def test_a_log_that_is_cut_short_is_refused(run, lake):
+def test_a_log_that_is_cut_short_is_refused(run, known_lake):
     whole = gzip.compress(bind(*(("10:00:00", 1, f"n{i}.example", "A") for i in range(5000))).encode())
     given = scores(evil_example=(0.9, "nefarious"))
     with pytest.raises(FormatError, match="cut short"):
@@ -447,12 +221,12 @@ def test_a_log_that_is_cut_short_is_refused(run, lake):
         run("127.0.0.1 localhost\n0.0.0.0 evil.example\n", "hosts", scores=given)
 
 
-def test_what_is_no_log_in_a_folder_is_left_out_and_told(lake, tmp_path):
+def test_what_is_no_log_in_a_folder_is_left_out_and_told(known_lake, tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     (folder / "a.log").write_text(bind(("10:00:00", 1, "evil.example", "A")) + "nonsense\n")
     (folder / "b.bin").write_bytes(bytes(range(1, 200)))
-    found = mt.detect(lake, folder, scores=scores(evil_example=(0.9, "nefarious")), now=NOW)
+    found = mt.detect(known_lake, folder, scores=scores(evil_example=(0.9, "nefarious")), now=NOW)
     assert len(found) == 1
     assert [each.split(":")[0] for each in found.counts.left_out] == [str(folder / "b.bin")]
     assert found.counts.rejected == {"not_a_query": 1}

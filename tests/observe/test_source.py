@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mithra.errors import FormatError
+from mithra.observe import packing as unpacking
 from mithra.observe import source as module
 from mithra.observe.source import Source, excerpt
 
@@ -45,6 +46,7 @@ def split(path: Path) -> list[bytes]:
     packing=st.sampled_from(list(PACK)),
 )
 def test_lines_do_not_depend_on_chunks(tmp_path, monkeypatch, content, chunk, packing):
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     whole = b"".join(content)
     path = tmp_path / "x"
@@ -277,6 +279,7 @@ def test_a_bomb_in_a_zip_archive_is_read_in_bounded_memory(tmp_path):
 @pytest.mark.parametrize("order", ["le", "be"])
 @pytest.mark.parametrize("chunk", [3, 1 << 21])
 def test_text_in_utf_16_with_its_mark_is_read(tmp_path, monkeypatch, order, chunk):
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     path = tmp_path / "x"
     path.write_bytes("\ufeffmünchen.example\r\n\U0001f41f.example\n".encode(f"utf-16-{order}"))

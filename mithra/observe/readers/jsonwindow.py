@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from mithra.errors import FormatError
-from mithra.observe.source import CHUNK_BYTES, Source
+from mithra.observe.packing import CHUNK_BYTES
+from mithra.observe.source import Source
 
 __all__ = ["HALF_PAIR", "Window", "elements", "memory_of", "told"]
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mithra.errors import FormatError
+from mithra.observe.packing import CHUNK_BYTES
 from mithra.observe.readers.loglines import (
     MAX_COUNTED,
     QueryCounts,
@@ -29,7 +30,7 @@ from mithra.observe.readers.loglines import (
     unlike,
 )
 from mithra.observe.readers.logtimes import parsed
-from mithra.observe.source import CHUNK_BYTES, Options, Reader, Rejects, Rows, Source
+from mithra.observe.source import Options, Reader, Rejects, Rows, Source
 
 __all__ = ["READERS"]
 
